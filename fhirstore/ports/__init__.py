@@ -1,0 +1,1 @@
+"""What the store asks of MongoDB (`port`), and that asked through each driver."""
