@@ -13,11 +13,12 @@ Kind = Literal["resource", "complex", "backbone", "primitive"]
 class Element:
     """One element of a type, inherited ones included.
 
-    `name` is without `[x]`. `types` are paths in the same tables: a datatype (`HumanName`, `dateTime`), an inline backbone
-    (`Patient.contact`), `Resource` for contained resources; a content reference is already resolved to the path it
-    names (`Questionnaire.item`) and says so with `content_reference`. `max` None means unbounded. `targets` are the resource types a
-    Reference or canonical may lead to, () for any. `binding` is the URL of a required value set, else None. `declared_by`
-    is the path on which the element was first declared (`DomainResource.text`): the RDF predicate.
+    `name` is without `[x]`. `types` are paths in the same tables: a datatype (`HumanName`, `dateTime`), an inline
+    backbone (`Patient.contact`), `Resource` for contained resources; a content reference is already resolved to
+    the path it names (`Questionnaire.item`) and says so with `content_reference`. `max` None means unbounded.
+    `targets` are the resource types a Reference or canonical may lead to, () for any. `binding` is the URL of a
+    required value set, else None. `declared_by` is the path on which the element was first declared
+    (`DomainResource.text`): the RDF predicate.
     """
 
     name: str
@@ -57,7 +58,9 @@ class Component:
 class SearchParameter:
     """A search parameter as it applies to one resource type.
 
-    `expression` holds only the alternatives that apply to `resource_type`. `targets` are the types a reference may lead to.
+    `expression` holds only the alternatives that apply to `resource_type`; it is "" for the three parameters that no
+    path defines (`_text`, `_content`, `_query`). `targets` are the types a reference may lead to, () where the
+    definition names none. `bases` are the types that the definition lists, `Resource` and `DomainResource` among them.
     """
 
     code: str
@@ -68,3 +71,4 @@ class SearchParameter:
     targets: tuple[str, ...] = ()
     components: tuple[Component, ...] = ()
     description: str = ""
+    bases: tuple[str, ...] = ()
