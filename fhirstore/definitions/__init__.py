@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from threading import Lock
 
-from fhirstore.definitions.release import Definitions
+from fhirstore.definitions.release import ComponentRow, Definitions, ParameterRow
 from fhirstore.definitions.tables import Component, Element, Kind, SearchParameter, StructureType
 
 __all__ = [
     "Component",
+    "ComponentRow",
     "Definitions",
     "Element",
     "Kind",
+    "ParameterRow",
     "SearchParameter",
     "StructureType",
     "definitions",
 ]
 
 # FHIR version as a media type names it: the full release, and the folder of its tables.
-_RELEASES = {"4.0": ("4.0.1", "r4")}
+# R5 has types and codes only: for RDF and validation, not for search.
+_RELEASES = {"4.0": ("4.0.1", "r4"), "5.0": ("5.0.0", "r5")}
 _made: dict[str, Definitions] = {}
 _making = Lock()
 

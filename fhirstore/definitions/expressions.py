@@ -1,8 +1,7 @@
 """A search parameter's expression, cut down to one of the types it is for.
 
-The specification writes one expression for all types, such as
-`AllergyIntolerance.code | (DeviceRequest.code as CodeableConcept) | ...`. This module only cuts text apart;
-`fhirstore.fhirpath` parses it.
+The specification writes one expression for all types, such as `AllergyIntolerance.code | (DeviceRequest.code as
+CodeableConcept) | ...`. This module only cuts text apart; `fhirstore.fhirpath` parses it.
 """
 
 from __future__ import annotations

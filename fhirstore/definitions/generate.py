@@ -13,24 +13,53 @@ from typing import Any
 
 import click
 
-from fhirstore.definitions import source_archives, source_codes, source_search, source_structures
-
-RELEASE = "r4"
+from fhirstore.definitions import (
+    source_archives,
+    source_codes,
+    source_extensions,
+    source_search,
+    source_structures,
+)
+from fhirstore.definitions.tables import StructureType
 
 
 def tables() -> dict[Path, str]:
     """The content of each table by its path from the top of the checkout. Fetches the packages."""
+    return _tables_r4() | _tables_r5()
+
+
+def _tables_r4() -> dict[Path, str]:
     core = source_archives.core_resources()
     types = source_structures.structure_types(core)
     concrete = frozenset(p for p, t in types.items() if t.kind == "resource" and not t.abstract)
-    codes = source_codes.required_codes(types, source_archives.expansions())
-    package = Path("fhirstore/definitions") / RELEASE
-    indexes = Path("indexes") / RELEASE
+    indexes = Path("indexes/r4")
     return {
-        package / "elements.json": _object(source_structures.rows(types)),
-        package / "codes.json": _object(codes),
+        **_structures("r4", types, source_archives.expansions()),
         indexes / "search-parameters.json": _array(source_search.search_parameters(core, concrete)),
         indexes / "compartments.json": _object_of_objects(source_search.compartments(core)),
+    }
+
+
+def _tables_r5() -> dict[Path, str]:
+    """What RDF and validation need. The store searches R4 alone."""
+    core = source_archives.structures_r5(source_archives.CORE_R5)
+    extensions = source_archives.structures_r5(source_archives.EXTENSIONS_R5)
+    types = source_structures.structure_types(core)
+    return {
+        **_structures("r5", types, source_archives.expansions(source_archives.EXPANSIONS_R5)),
+        Path("fhirstore/definitions/r5/extensions.json"): _object(
+            source_extensions.value_types(extensions, types)
+        ),
+    }
+
+
+def _structures(
+    folder: str, types: Mapping[str, StructureType], expansions: Iterable[Mapping[str, Any]]
+) -> dict[Path, str]:
+    package = Path("fhirstore/definitions") / folder
+    return {
+        package / "elements.json": _object(source_structures.rows(types)),
+        package / "codes.json": _object(source_codes.required_codes(types, expansions)),
     }
 
 
@@ -65,7 +94,7 @@ def _read(path: Path) -> str | None:
 @click.option("--check", is_flag=True, help="Write nothing; fail if a committed table is stale.")
 @click.option("--examples", is_flag=True, help="Only fetch and unpack HL7's example resources.")
 def main(check: bool, examples: bool) -> None:
-    """Write the tables of FHIR R4 from the pinned official packages."""
+    """Write the tables of FHIR R4 and R5 from the pinned official packages."""
     try:
         if examples:
             click.echo(source_archives.unpack_examples())

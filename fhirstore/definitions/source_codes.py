@@ -1,4 +1,4 @@
-"""Expanded value sets to the rows of `r4/codes.json`."""
+"""Expanded value sets to the rows of `codes.json`."""
 
 from __future__ import annotations
 

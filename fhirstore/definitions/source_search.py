@@ -9,6 +9,11 @@ from typing import Any
 _STANDARDS_STATUS = "http://hl7.org/fhir/StructureDefinition/structuredefinition-standards-status"
 # FHIR types are case-sensitive, and none is called DateTime.
 _ERRATA = {"value.as(DateTime) | value.as(Period)": "value.as(dateTime) | value.as(Period)"}
+# DocumentReference's `relationship` has the paths of its two components the wrong way round: `relatesto` is the target.
+_SWAPPED = {
+    "http://hl7.org/fhir/SearchParameter/DocumentReference-relatesto": "target",
+    "http://hl7.org/fhir/SearchParameter/DocumentReference-relation": "code",
+}
 _DESCRIPTION_OF_TYPE = re.compile(r"^\* \[(\w+)\]\(\w+\.html\): (.*)$", re.MULTILINE)
 
 
@@ -56,7 +61,7 @@ def _targets(targets: list[str], resource_types: frozenset[str]) -> list[str]:
 
 
 def _component(source: Mapping[str, Any]) -> dict[str, str]:
-    expression = source["expression"]
+    expression = _SWAPPED.get(source["definition"], source["expression"])
     return {
         "definition": source["definition"],
         "expression": _ERRATA.get(expression, expression),

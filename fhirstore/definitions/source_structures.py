@@ -1,4 +1,4 @@
-"""StructureDefinitions to the rows of `r4/elements.json`."""
+"""StructureDefinitions to the rows of `elements.json`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ _KINDS: Mapping[str, Kind] = {
     "complex-type": "complex",
     "primitive-type": "primitive",
 }
-# The package says `string`; the page of Resource says `id`, and its examples and rules follow the page.
-_ERRATA = {"Resource.id": ("id",)}
+# The package says `string`; the page of Resource says `id`, and its examples and rules follow the page. R5 says `id` of what
+# some datatypes inherit from Element, which says `string`.
+_ERRATA = {"Resource.id": ("id",), "Element.id": ("string",)}
 
 
 def structure_types(resources: Iterable[Mapping[str, Any]]) -> dict[str, StructureType]:
