@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -41,8 +41,12 @@ class LexicalDecimal(Decimal):
 
 
 def _number(text: str) -> Decimal:
-    value = Decimal(text)
-    if abs(value.adjusted()) > MAX_EXPONENT:
+    try:
+        value = Decimal(text)
+        is_in_range = abs(value.adjusted()) <= MAX_EXPONENT
+    except InvalidOperation:  # an exponent that no Decimal can have
+        is_in_range = False
+    if not is_in_range:
         raise ValueError(f"the number {text[:40]} is outside the range that can be stored")
     return value if str(value) == text else LexicalDecimal(text)
 
@@ -81,6 +85,7 @@ _careful = json.JSONDecoder(
     parse_constant=_refuse_constant,
     object_pairs_hook=_unique,
 )
+_NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
 _NEGATIVE_ZERO = re.compile(rb"-0(?![\d.eE])")
 
 
@@ -96,11 +101,45 @@ def parse(text: bytes) -> Any:
         raise MalformedContent(f"nested deeper than {MAX_DEPTH} levels") from None
     except (msgspec.DecodeError, ValueError) as error:
         raise MalformedContent(f"not well-formed JSON: {error}") from None
-    # Dumping never makes text longer except by an exponent's sign, so text that comes back at its own length
-    # was compact and lost no property. Everything else is parsed again by the parser that sees them all.
-    if len(_encoder.encode(value)) != len(text) or _NEGATIVE_ZERO.search(text):
+    if not _kept_all(text, value) or _NEGATIVE_ZERO.search(text):
         value = _parse_carefully(text)
+    if not _is_clearly_shallow(text) and _depth(value) > MAX_DEPTH:
+        raise MalformedContent(f"nested deeper than {MAX_DEPTH} levels")
     return value
+
+
+def _kept_all(text: bytes, value: Any) -> bool:
+    """Whether `value` certainly lost no property of `text`.
+
+    Dumping never makes text longer than it was without white space (an escape becomes a character, or stays), so a
+    value that dumps to that length lost nothing. Taking out the white space costs a tenth of the careful parse.
+    """
+    written = len(_encoder.encode(value))
+    return written == len(text) or written == len(msgspec.json.format(text, indent=-1))
+
+
+def _is_clearly_shallow(text: bytes) -> bool:
+    """Whether the brackets of `text` alone show that it is not nested too deep.
+
+    Each round takes away the innermost pairs. A bracket inside a string can spoil it; then only the value can tell.
+    Some 3 microseconds for a kilobyte, where a walk over the value costs ten times that.
+    """
+    brackets = text.translate(None, _NOT_BRACKETS)
+    for _ in range(MAX_DEPTH):
+        rest = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        if len(rest) == len(brackets):
+            break
+        brackets = rest
+    return not brackets
+
+
+def _depth(value: Any) -> int:
+    level: list[Any] = [value]
+    depth = 0
+    while level := [x for x in level if isinstance(x, dict | list)]:
+        depth += 1
+        level = [x for y in level for x in (y.values() if isinstance(y, dict) else y)]
+    return depth
 
 
 def _parse_carefully(text: bytes) -> Any:

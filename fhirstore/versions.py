@@ -52,12 +52,13 @@ class Version:
         """
         if self.json is None:
             raise ValueError(f"{self.type}/{self.id} version {self.version} is a deletion")
-        return json_text.parse(self.json.encode())
+        parsed: dict[str, Any] = json_text.parse(self.json.encode())
+        return parsed
 
 
 @dataclass(frozen=True)
 class HistoryPage:
-    """One page of a history, newest first. `total` counts all versions if it was asked for.
+    """One page of a history, newest first. `total` counts all versions where that costs nothing: of one resource, whole.
 
     `next` is the opaque token of the page that follows, or None at the end.
     """
@@ -67,12 +68,13 @@ class HistoryPage:
     total: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class SearchPage:
     """One page of search results.
 
-    `parameters` are the (name, value) pairs that were really used, in order: what a self link must say
-    (spec page search, Server Conformance). `issues` holds what was dropped under lenient handling.
+    `included` came along with the matches (`_include`, `_revinclude`). `parameters` are the (name, value) pairs that
+    were really used, in order: what a self link must say (spec page search, Server Conformance). `issues` holds what
+    was dropped under lenient handling.
     """
 
     matches: list[Version]
@@ -81,3 +83,4 @@ class SearchPage:
     parameters: list[tuple[str, str]] = field(default_factory=list)
     issues: list[Issue] = field(default_factory=list)
     summary: str | None = None
+    included: list[Version] = field(default_factory=list)
