@@ -1,9 +1,9 @@
 """The port: everything the store ever asks of a MongoDB server.
 
-Methods are `async`. On a blocking driver they never suspend, so that `Store` can run the same coroutines with a
-single `send(None)` (`store.blocking`). Documents are plain Python values; a port writes `decimal.Decimal` as Decimal128 (rounded
-to its 34 digits) and reads dates as aware datetimes in UTC. Driver errors leave a port only as errors of `fhirstore.errors`
-(`Unavailable` where the server cannot be reached in time) or as the two below.
+Methods are `async`. On a blocking driver they never suspend, so that `Store` can run the same coroutines with a single
+`send(None)` (`store.blocking`). Documents are plain Python values; a port writes `decimal.Decimal` as Decimal128
+(rounded to its 34 digits) and reads dates as aware datetimes in UTC. Driver errors leave a port only as errors of
+`fhirstore.errors` (`Unavailable` where the server cannot be reached in time) or as the two below.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
+
+from fhirstore.errors import FhirError
 
 Document = dict[str, Any]
 Filter = Mapping[str, Any]
@@ -23,21 +25,24 @@ class DuplicateKey(Exception):
     """A unique key is taken; nothing was written."""
 
 
-class CommandFailed(Exception):
-    """The server refused a command. `code` is its error code, where it gave one."""
+class CommandFailed(FhirError):
+    """The server refused a command. `server_code` is its error code, where it gave one.
 
-    def __init__(self, message: str, code: int | None = None) -> None:
-        super().__init__(message)
-        self.code = code
+    What the server said is in `str()`, for a log; it may quote data, and is no part of the outcome.
+    """
+
+    def __init__(self, message: str, server_code: int | None = None) -> None:
+        super().__init__("the database refused a command")
+        self.message = message
+        self.server_code = server_code
+
+    def __str__(self) -> str:
+        return self.message
 
 
-class Port(Protocol):
-    """One database. `database` is its name, `driver` the name of the driver in words."""
+class ReadPort(Protocol):
+    """What a search needs of a database."""
 
-    database: str
-    driver: str
-
-    # reading
     async def find_one(
         self, collection: str, filter: Filter, projection: Mapping[str, Any] | None = None
     ) -> Document | None: ...
@@ -63,13 +68,39 @@ class Port(Protocol):
         batch: int = 1000,
     ) -> AsyncIterator[Document]: ...
 
-    async def aggregate(
-        self, collection: str, pipeline: Sequence[Mapping[str, Any]]
-    ) -> list[Document]: ...
-
     async def count(self, collection: str, filter: Filter, *, limit: int = 0) -> int: ...
 
     async def estimated_count(self, collection: str) -> int: ...
+
+    async def collections(self) -> list[Document]:
+        """`listCollections`: at least `name` and `type` ("collection" or "view")."""
+        ...
+
+    async def explain(
+        self,
+        collection: str,
+        filter: Filter,
+        *,
+        sort: Sort | None = None,
+        limit: int = 0,
+    ) -> Document:
+        """The server's explain output at `executionStats` verbosity, or less where it cannot."""
+        ...
+
+    def now(self) -> datetime:
+        """The present instant, UTC, cut to milliseconds: what MongoDB keeps of a date."""
+        ...
+
+
+class Port(ReadPort, Protocol):
+    """One database. `database` is its name, `driver` the name of the driver in words."""
+
+    database: str
+    driver: str
+
+    async def aggregate(
+        self, collection: str, pipeline: Sequence[Mapping[str, Any]]
+    ) -> list[Document]: ...
 
     # writing; each single-document write is atomic and acknowledged by a majority, journaled
     async def insert_one(self, collection: str, document: Document) -> None:
@@ -90,6 +121,12 @@ class Port(Protocol):
         """Whether a document matched (or was upserted). Raises DuplicateKey when two upserts race."""
         ...
 
+    async def update_each(
+        self, collection: str, updates: Sequence[tuple[Filter, Mapping[str, Any]]]
+    ) -> int:
+        """Many of `update_one`, in any order and without upserts. How many documents matched."""
+        ...
+
     async def find_one_and_update(
         self,
         collection: str,
@@ -104,10 +141,6 @@ class Port(Protocol):
     async def delete_one(self, collection: str, filter: Filter) -> bool: ...
 
     # structure
-    async def collections(self) -> list[Document]:
-        """`listCollections`: at least `name` and `type` ("collection" or "view")."""
-        ...
-
     async def indexes(self, collection: str) -> list[Document]:
         """`listIndexes`; [] for a collection that does not exist."""
         ...
@@ -122,26 +155,11 @@ class Port(Protocol):
         self, name: str, on: str, pipeline: Sequence[Mapping[str, Any]]
     ) -> None: ...
 
-    async def explain(
-        self,
-        collection: str,
-        filter: Filter,
-        *,
-        sort: Sort | None = None,
-        limit: int = 0,
-    ) -> Document:
-        """The server's explain output at `executionStats` verbosity, or less where it cannot."""
-        ...
-
     async def command(self, command: Mapping[str, Any], *, database: str | None = None) -> Document:
         """Any other command. Raises CommandFailed."""
         ...
 
     # the world
-    def now(self) -> datetime:
-        """The present instant, UTC, cut to milliseconds: what MongoDB keeps of a date."""
-        ...
-
     def new_id(self) -> str:
         """A new logical id, about in the order of time, so that inserts touch one end of the `_id` index."""
         ...
