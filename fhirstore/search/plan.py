@@ -1,0 +1,260 @@
+"""A `Query` becomes a `Plan`: what is asked of the documents, in which order they come, and how a page is found again.
+
+Every criterion becomes a condition over the fields where its parameter is kept (`layout`), in one place
+(`criterion_conditions`).
+A parameter that needs other resources to be looked at first (a chain, `_has`) is a condition with the conditions of the
+other type in it, which `fhirstore.hops` settles before a filter is made; a compartment is one more condition, an
+equality.
+
+Conditions stand in the order in which they are likely to narrow: an identifier or a reference before a code, a code
+before a range, a range before a status that half of all resources share. MongoDB weighs indexes itself; weaker planners
+take the first predicate that has one.
+
+A deleted resource has no search values, so whatever asks for a value passes it by, at no cost. Only a question that
+asks for no value at all (no criterion, `:missing=true`, `:not`, `_id`, `_lastUpdated`) says so: `deleted` is absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from fhirstore.definitions import Definitions
+from fhirstore.errors import InvalidSearch, Issue
+from fhirstore.search import last_updated
+from fhirstore.search.conditions import (
+    All,
+    Among,
+    Condition,
+    Contained,
+    Either,
+    Element,
+    LedTo,
+    Never,
+    Not,
+    Present,
+    Within,
+)
+from fhirstore.search.criteria import Asked, Combined, as_written
+from fhirstore.search.criterion_conditions import condition_of
+from fhirstore.search.filter import Filter, to_filter
+from fhirstore.search.layout import Kept, layout
+from fhirstore.search.order import Order, Phase, Place, SortKey, phases
+from fhirstore.search.overlap import narrowed, overlapping
+from fhirstore.search.parameter_type import Asking
+from fhirstore.search.query import Query
+from fhirstore.search.sorting import sort_key
+from fhirstore.search.splitting import alternatives
+from fhirstore.search.text import CONTENT
+from fhirstore.search.tightening import tighten
+
+# Codes that a great part of all resources share: an index on them narrows little.
+_HALF_OF_ALL = frozenset({"status", "active", "category", "class", "intent", "use", "gender"})
+_NOT_DELETED = Present("deleted", False)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a query is answered.
+
+    `conditions` hold for every match, the most selective first. `order` is that of the result; `by_default` says that
+    the client asked for none. `single` has the fields that hold one value in a document.
+    """
+
+    query: Query
+    conditions: tuple[Condition, ...]
+    order: Order
+    by_default: bool
+    single: frozenset[str]
+
+    @property
+    def condition(self) -> Condition:
+        """What a document meets that is a match."""
+        return self.together(self.conditions)
+
+    @property
+    def unfiltered(self) -> bool:
+        """Whether every resource of the type is a match."""
+        return not self.conditions
+
+    def with_conditions(self, conditions: tuple[Condition, ...]) -> Plan:
+        """This plan, asking for `conditions`. The order stays, since page tokens are bound to it."""
+        return replace(self, conditions=conditions)
+
+    def phases(self, after: Place | None = None) -> list[Phase]:
+        """The questions that give the result from its start, or from a place on, in their order."""
+        return phases(self.conditions, self.order, after)
+
+    def questions(self) -> list[Phase]:
+        """What is asked for the first page: the phases, or one question without order where all matches are compared."""
+        if self.order.ordered:
+            return self.phases()
+        return [Phase(self.conditions, None, Order())]
+
+    def together(self, conditions: Iterable[Condition]) -> Condition:
+        """All of `conditions` as one, tight, and of no deleted resource."""
+        tight = tighten(conditions, self.single)
+        if not any(_asks_for_a_value(condition) for condition in tight):
+            tight = (*tight, _NOT_DELETED)
+        return tight[0] if len(tight) == 1 else All(tight)
+
+    @property
+    def binding(self) -> str:
+        """What a page token is bound to: the type, what was asked, in any order, and the order of the result."""
+        asked = sorted(map(as_written, self.query.criteria))
+        within = (self.query.compartment, self.query.as_of, self.query.contained)
+        return repr(("search", self.query.type, within, asked, self.order_in_words()))
+
+    def filter(self, conditions: Iterable[Condition]) -> Filter:
+        """The MongoDB filter for all of `conditions`."""
+        return to_filter(self.together(conditions), self.single)
+
+    def alternatives(self, conditions: Iterable[Condition]) -> list[tuple[Condition, ...]]:
+        """The questions that together ask for all of `conditions` without an `$or` (`splitting`)."""
+        return alternatives(tighten(conditions, self.single), self.single)
+
+    def order_in_words(self) -> tuple[str, ...]:
+        keys = (f"{'-' if key.descending else ''}{'+'.join(key.fields)}" for key in self.order.keys)
+        return (*keys, "-_id" if self.order.descending else "_id")
+
+
+def plan(query: Query, definitions: Definitions, asking: Asking) -> Plan:
+    """How `query` is answered. Raises InvalidSearch with everything that is wrong with it."""
+    kept = layout(query.type, definitions)
+    issues = list(query.errors)
+    conditions = _conditions(query, kept, definitions, asking, issues)
+    if query.compartment is not None:
+        conditions.insert(0, Among("compartments", (query.compartment,)))
+    order = _order(query, kept, issues)
+    if issues:
+        raise InvalidSearch(issues=issues)
+    single = single_fields(query.type, definitions)
+    tight = tighten(conditions, single)
+    narrow = narrowed(tight, single)
+    if query.sort:
+        return Plan(query, narrow, order, False, single)
+    return Plan(query, narrow, _cheapest_order(tight, single), True, single)
+
+
+def single_fields(type: str, definitions: Definitions) -> frozenset[str]:
+    """The fields of a type's documents that hold one value."""
+    return frozenset({"_id", last_updated.FIELD}) | {
+        entry.field
+        for entry in layout(type, definitions).values()
+        if entry.field and not entry.many
+    }
+
+
+# conditions
+
+
+def _conditions(
+    query: Query,
+    kept: Mapping[str, Kept],
+    definitions: Definitions,
+    asking: Asking,
+    issues: list[Issue],
+) -> list[Condition]:
+    made: list[tuple[int, Condition]] = []
+    for criterion in query.criteria:
+        try:
+            condition = condition_of(criterion, query.type, kept, definitions, asking)
+        except InvalidSearch as error:
+            issues += [replace(issue, expression=criterion.name) for issue in error.issues]
+        else:
+            made.append((_rank(criterion, condition), condition))
+    return [condition for _, condition in sorted(made, key=lambda pair: pair[0])]
+
+
+# How much a condition is likely to leave over, lowest first.
+_RANKS = {"reference": 2, "uri": 2, "string": 3, "special": 4, "composite": 4, "token": 5}
+_RANGE = 6
+_LEAVES_MOST = 9
+
+
+def _rank(criterion: Asked, condition: Condition) -> int:
+    if isinstance(criterion, Combined):
+        ranks = [_rank(part, condition) for part in criterion.parts]
+        if criterion.how == "not":
+            return _LEAVES_MOST
+        return max(ranks) if criterion.how == "or" else min(ranks)
+    if criterion.through is not None:
+        return 1
+    if (
+        criterion.modifier in ("missing", "not", "not-in", "contains", "text")
+        or criterion.parameter.code == CONTENT
+        or isinstance(condition, Not)
+    ):
+        return _LEAVES_MOST
+    if criterion.parameter.code in ("_id", "identifier"):
+        return 0
+    if criterion.parameter.code in _HALF_OF_ALL:
+        return _RANGE + 1
+    return _RANKS.get(criterion.parameter.type, _RANGE)
+
+
+def _asks_for_a_value(condition: Condition) -> bool:
+    """Whether a document without search values, which is what a tombstone is, can never meet `condition`."""
+    if isinstance(condition, All):
+        return any(_asks_for_a_value(part) for part in condition.conditions)
+    if isinstance(condition, Either):
+        return all(_asks_for_a_value(part) for part in condition.conditions)
+    if isinstance(condition, Never | Contained):
+        return True
+    if isinstance(condition, Not | LedTo):
+        return False
+    if isinstance(condition, Present) and not condition.present:
+        return False
+    return condition.field.startswith(("search.", "resource.")) or condition.field in (
+        "compartments",
+        "links",
+        "contained",
+    )
+
+
+# order
+
+
+def _order(query: Query, kept: Mapping[str, Kept], issues: list[Issue]) -> Order:
+    keys: list[SortKey] = []
+    for rule in query.sort:
+        code = rule.parameter.code
+        if code == "_id":
+            return Order(tuple(keys), rule.descending)
+        if code == "_lastUpdated":
+            keys.append(SortKey(code, (last_updated.FIELD,), rule.descending, always=True))
+            continue
+        try:
+            keys.append(sort_key(code, kept, descending=rule.descending))
+        except InvalidSearch as error:
+            issues += error.issues
+    # The id goes along with the last key, so that one index on both can be walked, either way.
+    return Order(tuple(keys), keys[-1].descending if keys else False)
+
+
+def _cheapest_order(conditions: tuple[Condition, ...], single: frozenset[str]) -> Order:
+    """The order that costs least where the client asked for none: it has only to be the same on every page.
+
+    By id, which an index gives beside an equality. Where ranges alone narrow the result, by what they range over: else
+    each page would sort all that lies within.
+    """
+    if any(_is_equality(condition) for condition in conditions):
+        return Order()
+    if (field := overlapping(conditions, single)) is not None:
+        return Order((SortKey(f"{field}.start", (f"{field}.start",), always=True),))
+    for condition in conditions:
+        if isinstance(condition, Within) and _is_single(condition.field, single):
+            return Order((SortKey(condition.field, (condition.field,), always=True),))
+    return Order()
+
+
+def _is_equality(condition: Condition) -> bool:
+    if isinstance(condition, Element):
+        return _is_equality(condition.condition)
+    if isinstance(condition, All):
+        return any(_is_equality(part) for part in condition.conditions)
+    return isinstance(condition, Among | Never)
+
+
+def _is_single(field: str, single: frozenset[str]) -> bool:
+    return field in single or ".".join(field.split(".")[:2]) in single
