@@ -1,0 +1,280 @@
+"""From one type to another: what chained and reverse-chained parameters ask of other collections, settled before the
+search itself.
+
+`subject:Patient.name=peter` is settled from its selective end. Either the patients are found first, and become the
+equalities that `subject` is asked for; or, where they are too many, the observations that meet everything else are
+walked, and the patients that they refer to are asked whether they are called so. The smaller side is found by reading
+no further than it takes to tell. No side is ever held beyond `MOST` ids.
+
+This is the one place where a search goes from one type to another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fhirstore.definitions import Definitions
+from fhirstore.errors import InvalidSearch
+from fhirstore.hierarchies import Hierarchies
+from fhirstore.ports.port import Document, ReadPort
+from fhirstore.search.conditions import (
+    All,
+    Among,
+    Coded,
+    Condition,
+    Contained,
+    Either,
+    Element,
+    Hop,
+    Kin,
+    Leads,
+    LeadsByUrl,
+    LedTo,
+    Never,
+    Not,
+    Present,
+    Within,
+)
+from fhirstore.search.contained import FIELD
+from fhirstore.search.filter import Filter, to_filter
+from fhirstore.search.order import values_at
+from fhirstore.search.plan import single_fields
+from fhirstore.search.tightening import tighten
+from fhirstore.terminology import Terminology
+
+# The most resources that a hop may lead to or come from: some megabytes of ids, and the largest `$in` that servers answer well.
+MOST = 20_000
+# Where one side has no more than this, the other is not even looked at.
+_FEW = 500
+_BATCH = 500
+_NOT_DELETED = Present("deleted", False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hops:
+    """Settles hops of one FHIR version behind one port."""
+
+    port: ReadPort
+    definitions: Definitions
+
+    async def settle(self, type: str, conditions: Sequence[Condition]) -> tuple[Condition, ...]:
+        """The same conditions on resources of `type`, without hops. Raises InvalidSearch where too many resources lie on
+        the way."""
+        plain = tuple(condition for condition in conditions if not _has_hop(condition))
+        if len(plain) == len(conditions):
+            return plain
+        settled = list(plain)
+        for condition in conditions:
+            if _has_hop(condition):
+                settled.append(await self._settled(type, condition, tuple(settled)))
+        return tighten(settled, single_fields(type, self.definitions))
+
+    async def _settled(
+        self, type: str, condition: Condition, beside: tuple[Condition, ...]
+    ) -> Condition:
+        """One condition without hops; `beside` has what else is asked, and settled already."""
+        if isinstance(condition, Leads | LedTo):
+            return await self._hop(type, condition, beside)
+        if isinstance(condition, LeadsByUrl):
+            return await self._by_url(condition)
+        if isinstance(condition, Kin):
+            return await Hierarchies(self.port, self.definitions).settle(condition)
+        if isinstance(condition, Coded):
+            return await Terminology(self.port, self.definitions).settle(condition)
+        if isinstance(condition, Not):
+            return Not(await self._settled(type, condition.condition, ()))
+        if isinstance(condition, All):
+            return All(
+                tuple([await self._settled(type, part, beside) for part in condition.conditions])
+            )
+        if isinstance(condition, Either):
+            parts = [await self._settled(type, part, beside) for part in condition.conditions]
+            possible = tuple(part for part in parts if part != Never())
+            return possible[0] if len(possible) == 1 else Either(possible) if possible else Never()
+        if isinstance(condition, Contained):
+            return await self._contained(type, condition)
+        return condition
+
+    async def _contained(self, type: str, asked: Contained) -> Condition:
+        """One element of `contained`. Most types contain nothing, which is one look at an index."""
+        of_type = Among(f"{FIELD}.type", (asked.type,))
+        if not await self.port.find(
+            type, self._filter(type, (of_type,)), projection={"_id": 1}, limit=1
+        ):
+            return Never()
+        inner = [await self._settled(asked.type, _inside(part), ()) for part in asked.conditions]
+        by = () if asked.by is None else (Among("by", asked.by),)
+        return Element(FIELD, All((Among("type", (asked.type,)), *by, *inner)))
+
+    async def _hop(self, type: str, hop: Hop, beside: tuple[Condition, ...]) -> Condition:
+        inner = await self.settle(hop.type, hop.conditions)
+        if Never() in inner or Never() in beside:
+            return Never()
+        there = self._filter(hop.type, (*inner, *self._refers(hop)))
+        here = self._filter(type, beside)
+        if beside:
+            few = await self._few(hop.type, there, _fields_there(hop))
+            if few is not None:
+                return _equal_to(hop, [value for one in few for value in _values_there(hop, one)])
+            few = await self._few(type, here, _fields_here(hop))
+            if few is not None:
+                return _one_of(await self._linked(hop, few, inner))
+        found = await self._from_there(hop, there)
+        if found is not None:
+            return found
+        if beside:
+            return await self._from_here(type, hop, here, inner)
+        raise _too_many(hop)
+
+    def _refers(self, hop: Hop) -> tuple[Condition, ...]:
+        """That a resource at the other end refers to this type at all, where it is the one that refers."""
+        if isinstance(hop, Leads):
+            return ()
+        return (Within(hop.field, at_least=f"{hop.own_type}/", less_than=f"{hop.own_type}0"),)
+
+    def _filter(self, type: str, conditions: Iterable[Condition]) -> Filter:
+        single = single_fields(type, self.definitions)
+        return to_filter(All((*tighten(conditions, single), _NOT_DELETED)), single)
+
+    async def _few(
+        self, type: str, filter: Filter, fields: dict[str, int]
+    ) -> list[Document] | None:
+        """All that meet `filter`, None where they are many."""
+        found = await self.port.find(type, filter, projection=fields, limit=_FEW + 1)
+        return found if len(found) <= _FEW else None
+
+    async def _by_url(self, hop: LeadsByUrl) -> Condition:
+        """Canonicals name what they lead to by its URL, and by its version if they say one. A link has both as they stand,
+        and the field an index."""
+        filter = self._filter(hop.type, await self.settle(hop.type, hop.conditions))
+        said: dict[str, None] = {}
+        async for document in self.port.stream(
+            hop.type, filter, projection={"search.url": 1, "search.version": 1}
+        ):
+            urls = values_at(document, "search.url")
+            versions = values_at(document, "search.version")
+            said.update(dict.fromkeys(urls))
+            said.update((f"{url}|{version}", None) for url in urls for version in versions)
+            if len(said) > MOST:
+                raise _too_many(hop)
+        if not said:
+            return Never()
+        link = All((Among("path", hop.by), Among("url", tuple(said))))
+        return All((Among(hop.field, tuple(said)), Element("links", link)))
+
+    # from the other end -------------------------------------------------------------------------
+
+    async def _from_there(self, hop: Hop, filter: Filter) -> Condition | None:
+        """All resources at the other end, as equalities here; None where they are too many."""
+        found: dict[str, None] = {}
+        async for document in self.port.stream(hop.type, filter, projection=_fields_there(hop)):
+            found.update(dict.fromkeys(_values_there(hop, document)))
+            if len(found) > MOST:
+                return None
+        return _equal_to(hop, found)
+
+    # from this end ------------------------------------------------------------------------------
+
+    async def _from_here(
+        self, type: str, hop: Hop, filter: Filter, inner: tuple[Condition, ...]
+    ) -> Condition:
+        """The ids of those that meet `filter` and are linked to what meets `inner`: walked in batches."""
+        found: list[str] = []
+        batch: list[Document] = []
+        async for document in self.port.stream(type, filter, projection=_fields_here(hop)):
+            batch.append(document)
+            if len(batch) == _BATCH:
+                found += await self._linked(hop, batch, inner)
+                batch = []
+            if len(found) > MOST:
+                raise _too_many(hop)
+        found += await self._linked(hop, batch, inner)
+        return _one_of(found)
+
+    async def _linked(
+        self, hop: Hop, documents: Iterable[Document], inner: tuple[Condition, ...]
+    ) -> list[str]:
+        """The ids of those of `documents` whose other end meets `inner`."""
+        batch = {document["_id"]: _links(hop, document) for document in documents}
+        wanted = tuple({link for links in batch.values() for link in links})
+        if not wanted:
+            return []
+        field = "_id" if isinstance(hop, Leads) else hop.field
+        filter = self._filter(hop.type, (Among(field, wanted), *inner))
+        there: set[Any] = set()
+        async for document in self.port.stream(hop.type, filter, projection={field: 1}):
+            there.update(values_at(document, field))
+        return [id for id, links in batch.items() if not there.isdisjoint(links)]
+
+
+def _fields_there(hop: Hop) -> dict[str, int]:
+    return {"_id": 1} if isinstance(hop, Leads) else {"_id": 0, hop.field: 1}
+
+
+def _fields_here(hop: Hop) -> dict[str, int]:
+    return {"_id": 1} | ({hop.field: 1} if isinstance(hop, Leads) else {})
+
+
+def _values_there(hop: Hop, document: Document) -> list[str]:
+    """What the field here has to be: the address of a resource there, or the ids that it refers to."""
+    if isinstance(hop, Leads):
+        return [f"{hop.type}/{document['_id']}"]
+    return _ids_of(hop.own_type, document, hop.field)
+
+
+def _equal_to(hop: Hop, values: Iterable[str]) -> Condition:
+    """That the field here is one of `values`, each of which is asked for once."""
+    wanted = tuple(dict.fromkeys(values))
+    return Among(hop.field if isinstance(hop, Leads) else "_id", wanted) if wanted else Never()
+
+
+def _one_of(ids: Sequence[str]) -> Condition:
+    return Among("_id", tuple(ids)) if ids else Never()
+
+
+def _links(hop: Hop, document: Document) -> list[str]:
+    """What the other end of a hop has to be: an id of `type`, or the address of this resource."""
+    if isinstance(hop, LedTo):
+        return [f"{hop.own_type}/{document['_id']}"]
+    return _ids_of(hop.type, document, hop.field)
+
+
+def _ids_of(type: str, document: Document, field: str) -> list[str]:
+    """The ids of that type that the references in a field lead to."""
+    prefix = f"{type}/"
+    found = values_at(document, field)
+    return [value.removeprefix(prefix) for value in found if value.startswith(prefix)]
+
+
+def _inside(condition: Condition) -> Condition:
+    """A condition on a contained resource: its id is not `_id`, and nothing outside of its container refers to it."""
+    if isinstance(condition, All):
+        return All(tuple(map(_inside, condition.conditions)))
+    if isinstance(condition, Either):
+        return Either(tuple(map(_inside, condition.conditions)))
+    if isinstance(condition, Not):
+        return Not(_inside(condition.condition))
+    if isinstance(condition, LedTo | Contained):
+        return Never()
+    if isinstance(condition, Among) and condition.field == "_id":
+        return replace(condition, field="id")
+    if getattr(condition, "field", "") in ("last_updated", "json", "links"):
+        return Never()
+    return condition
+
+
+def _has_hop(condition: Condition) -> bool:
+    if isinstance(condition, Leads | LeadsByUrl | LedTo | Coded | Kin | Contained):
+        return True
+    if isinstance(condition, All | Either):
+        return any(_has_hop(part) for part in condition.conditions)
+    return isinstance(condition, Not) and _has_hop(condition.condition)
+
+
+def _too_many(hop: Hop | LeadsByUrl) -> InvalidSearch:
+    return InvalidSearch(
+        f"more than {MOST} resources of type {hop.type} lie on the way: narrow the search down",
+        code="too-costly",
+    )

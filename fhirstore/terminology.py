@@ -1,0 +1,199 @@
+"""What stored ValueSets and CodeSystems say of codes: the modifiers `:in`, `:not-in`, `:above` and `:below` of tokens.
+
+A store is no terminology service: it answers from the ValueSets and CodeSystems that are in it, and says so where one
+is missing, or says something that it does not understand. A value set is its expansion, where it has one, else what its
+`compose` lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from fhirstore.definitions import Definitions
+from fhirstore.documents import MATCH_FIELDS, match_of
+from fhirstore.errors import InvalidSearch
+from fhirstore.ports.port import ReadPort
+from fhirstore.search import token
+from fhirstore.search.conditions import Coded, Condition, Never
+from fhirstore.search.escapes import split, unescape
+from fhirstore.search.inclusion import fields
+from fhirstore.search.parameter_type import Asking, Target
+
+# The most codes that one search may come to: more would make a filter that servers answer badly.
+MOST_CODES = 20_000
+# Value sets include each other; so deep, and no deeper.
+_MOST_NESTED = 10
+
+Resource = Mapping[str, Any]
+Code = tuple[str, str]
+# The code of a whole system.
+_ALL_CODES = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Terminology:
+    """Looks up codes behind one port."""
+
+    port: ReadPort
+    definitions: Definitions
+
+    async def settle(self, coded: Coded) -> Condition:
+        """`coded` as equalities. Raises InvalidSearch where what it names is not stored, or not understood."""
+        try:
+            return await self._settled(coded)
+        except InvalidSearch as error:
+            issues = [replace(issue, expression=coded.name) for issue in error.issues]
+            raise InvalidSearch(issues=issues) from None
+
+    async def _settled(self, coded: Coded) -> Condition:
+        codes: dict[Code, None] = {}
+        for value in coded.values:
+            if coded.relation == "in":
+                found = await self.codes_of(unescape(value))
+            else:
+                found = await self._related(coded.relation, value)
+            codes.update(dict.fromkeys(found))
+        if len(codes) > MOST_CODES:
+            raise InvalidSearch(f"more than {MOST_CODES} codes are asked for", code="too-costly")
+        if not codes:
+            return Never()
+        target = Target(coded.parameter, coded.field, True, coded.fhir_types, None, coded.systems)
+        asked = [f"{_escaped(system)}|{_escaped(code)}" for system, code in codes]
+        return token.TYPE.ask(target, None, asked, Asking(datetime.now(UTC)))
+
+    # value sets ---------------------------------------------------------------------------------
+
+    async def codes_of(self, address: str, depth: int = 0) -> set[Code]:
+        """The codes of a value set, by its canonical URL (with or without version) or `ValueSet/id`."""
+        if depth > _MOST_NESTED:
+            raise InvalidSearch(f"{address[:200]} includes others without end", code="too-costly")
+        value_set = await self._read("ValueSet", address)
+        expansion = value_set.get("expansion")
+        if isinstance(expansion, dict) and "contains" in expansion:
+            return set(_expanded(expansion["contains"]))
+        compose = value_set.get("compose") or {}
+        found: set[Code] = set()
+        for include in compose.get("include", ()):
+            found |= await self._included(include, depth)
+        for exclude in compose.get("exclude", ()):
+            found -= await self._included(exclude, depth)
+        return found
+
+    async def _included(self, include: Resource, depth: int) -> set[Code]:
+        """One `include`: what is in all of its value sets, and in its system."""
+        parts = [await self.codes_of(url, depth + 1) for url in include.get("valueSet", ())]
+        if (system := include.get("system")) is not None:
+            parts.append(await self._of_system(system, include))
+        return set.intersection(*parts) if parts else set()
+
+    async def _of_system(self, system: str, include: Resource) -> set[Code]:
+        if "concept" in include:
+            return {(system, concept["code"]) for concept in include["concept"]}
+        if "filter" not in include:
+            return {(system, _ALL_CODES)}
+        parts = [await self._filtered(system, entry) for entry in include["filter"]]
+        return set.intersection(*parts)
+
+    async def _filtered(self, system: str, entry: Resource) -> set[Code]:
+        """A filter of `compose`: those by the hierarchy of a code system (spec page valueset, filter operators)."""
+        operator, value = entry.get("op"), str(entry.get("value"))
+        if entry.get("property") not in ("concept", "code") or operator not in (
+            "is-a",
+            "descendent-of",
+            "=",
+        ):
+            said = f"the filter {entry.get('property')} {operator} of a value set is not supported"
+            raise InvalidSearch(said, code="not-supported")
+        if operator == "=":
+            return {(system, value)}
+        hierarchy = Hierarchy(await self._read("CodeSystem", system))
+        below = hierarchy.below(value)
+        return {(system, code) for code in below if operator == "is-a" or code != value}
+
+    # code systems -------------------------------------------------------------------------------
+
+    async def _related(self, relation: str, value: str) -> set[Code]:
+        parts = [unescape(part) for part in split(value, "|")]
+        if len(parts) != 2 or not all(parts):
+            raise InvalidSearch(f":{relation} takes system|code, not {value[:80]!r}", code="value")
+        system, code = parts
+        hierarchy = Hierarchy(await self._read("CodeSystem", system))
+        related = hierarchy.below(code) if relation == "below" else hierarchy.above(code)
+        return {(system, entry) for entry in related}
+
+    async def _read(self, type: str, address: str) -> Resource:
+        """The stored resource with a canonical URL, the last version if none is named. Raises InvalidSearch."""
+        if address.startswith(f"{type}/"):
+            filter: dict[str, Any] = {"_id": address.removeprefix(f"{type}/")}
+        else:
+            (field,) = fields(type, "url", self.definitions)
+            filter = {field: address.partition("|")[0]}
+        filter["deleted"] = {"$exists": False}
+        documents = await self.port.find(type, filter, projection=MATCH_FIELDS)
+        found = [match_of(type, document).resource for document in documents]
+        version = address.partition("|")[2]
+        having = [one for one in found if not version or one.get("version") == version]
+        if not having:
+            raise InvalidSearch(f"no {type} {address[:200]} is stored here", code="not-found")
+        return max(having, key=lambda one: str(one.get("version", "")))
+
+
+def _expanded(contains: Iterable[Resource]) -> Iterator[Code]:
+    for entry in contains:
+        if "code" in entry and not entry.get("abstract"):
+            yield entry.get("system", ""), entry["code"]
+        yield from _expanded(entry.get("contains", ()))
+
+
+def _escaped(part: str) -> str:
+    for character in "\\|,$":
+        part = part.replace(character, f"\\{character}")
+    return part
+
+
+class Hierarchy:
+    """Which code of a code system is below which: by nesting, and by the properties `parent` and `child`."""
+
+    def __init__(self, code_system: Resource) -> None:
+        self._children: dict[str, set[str]] = {}
+        self._parents: dict[str, set[str]] = {}
+        for concept in code_system.get("concept", ()):
+            self._add(concept, None)
+
+    def _add(self, concept: Resource, parent: str | None) -> None:
+        code = concept["code"]
+        self._children.setdefault(code, set())
+        if parent is not None:
+            self._relate(parent, code)
+        for entry in concept.get("property", ()):
+            other = entry.get("valueCode")
+            if other is not None and entry.get("code") in ("parent", "subsumedBy"):
+                self._relate(other, code)
+            elif other is not None and entry.get("code") == "child":
+                self._relate(code, other)
+        for inner in concept.get("concept", ()):
+            self._add(inner, code)
+
+    def _relate(self, parent: str, child: str) -> None:
+        self._children.setdefault(parent, set()).add(child)
+        self._parents.setdefault(child, set()).add(parent)
+
+    def below(self, code: str) -> set[str]:
+        """`code` and all that it subsumes; nothing for a code that the system does not have."""
+        return _reached(code, self._children) if code in self._children else set()
+
+    def above(self, code: str) -> set[str]:
+        """`code` and all that subsume it; nothing for a code that the system does not have."""
+        return _reached(code, self._parents) if code in self._children else set()
+
+
+def _reached(start: str, next_ones: Mapping[str, set[str]]) -> set[str]:
+    found, waiting = {start}, [start]
+    while waiting:
+        new = next_ones.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += new
+    return found
