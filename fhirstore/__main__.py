@@ -1,0 +1,5 @@
+"""`python -m fhirstore`: the command line."""
+
+from fhirstore.cli import main
+
+main()
