@@ -10,7 +10,8 @@ of the type that was superseded since the moment.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -75,29 +76,35 @@ class AsOf:
         projection: Mapping[str, Any] | None = None,
         sort: Sort | None = None,
         batch: int = 1000,
-    ) -> AsyncIterator[Document]:
+    ) -> AsyncGenerator[Document, None]:
         """In no order, which no caller asks of the past."""
         assert not sort
         seen: set[str] = set()
         projection = _with_id(projection)
-        async for document in self.port.stream(
+        current = self.port.stream(
             collection, self._current(filter), projection=projection, batch=batch
-        ):
-            seen.add(document["_id"])
-            yield document
-        async for document in self.port.stream(
-            history_collection(collection), self._past(filter), projection=projection, batch=batch
-        ):
-            document = _as_current(document)
-            if document["_id"] not in seen:
+        )
+        async with aclosing(current):
+            async for document in current:
+                seen.add(document["_id"])
                 yield document
+        past = self.port.stream(
+            history_collection(collection), self._past(filter), projection=projection, batch=batch
+        )
+        async with aclosing(past):
+            async for document in past:
+                document = _as_current(document)
+                if document["_id"] not in seen:
+                    yield document
 
     async def count(self, collection: str, filter: Filter, *, limit: int = 0) -> int:
         counted = 0
-        async for _ in self.stream(collection, filter, projection={"_id": 1}):
-            counted += 1
-            if counted == limit:
-                break
+        stream = self.stream(collection, filter, projection={"_id": 1})
+        async with aclosing(stream):
+            async for _ in stream:
+                counted += 1
+                if counted == limit:
+                    break
         return counted
 
     async def estimated_count(self, collection: str) -> int:

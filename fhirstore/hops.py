@@ -11,7 +11,8 @@ This is the one place where a search goes from one type to another.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,7 +35,6 @@ from fhirstore.search.conditions import (
     LedTo,
     Never,
     Not,
-    Present,
     Within,
 )
 from fhirstore.search.contained import FIELD
@@ -42,14 +42,13 @@ from fhirstore.search.filter import Filter, to_filter
 from fhirstore.search.order import values_at
 from fhirstore.search.plan import single_fields
 from fhirstore.search.tightening import tighten
+from fhirstore.search.tombstone import without_deleted
 from fhirstore.terminology import Terminology
 
 # The most resources that a hop may lead to or come from: some megabytes of ids, and the largest `$in` that servers answer well.
 MOST = 20_000
-# Where one side has no more than this, the other is not even looked at.
-_FEW = 500
+# So much is read at a time of each side. Where one has less, the other is not even looked at.
 _BATCH = 500
-_NOT_DELETED = Present("deleted", False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +112,43 @@ class Hops:
         if Never() in inner or Never() in beside:
             return Never()
         there = self._filter(hop.type, (*inner, *self._refers(hop)))
-        here = self._filter(type, beside)
-        if beside:
-            few = await self._few(hop.type, there, _fields_there(hop))
-            if few is not None:
-                return _equal_to(hop, [value for one in few for value in _values_there(hop, one)])
-            few = await self._few(type, here, _fields_here(hop))
-            if few is not None:
-                return _one_of(await self._linked(hop, few, inner))
-        found = await self._from_there(hop, there)
-        if found is not None:
-            return found
-        if beside:
-            return await self._from_here(type, hop, here, inner)
-        raise _too_many(hop)
+        stream = self.port.stream(hop.type, there, projection=_fields_there(hop), batch=_BATCH)
+        async with aclosing(stream):
+            far = _FarEnd(hop, stream)
+            if beside:
+                return await self._from_the_smaller(type, hop, far, beside, inner)
+            while not await far.whole():
+                if far.too_many:
+                    raise _too_many(hop)
+            return far.condition
+
+    async def _from_the_smaller(
+        self,
+        type: str,
+        hop: Hop,
+        far: _FarEnd,
+        beside: tuple[Condition, ...],
+        inner: tuple[Condition, ...],
+    ) -> Condition:
+        """Both ends are read in turns, some at a time: the one that is read whole first is the smaller one."""
+        if await far.whole():
+            return far.condition
+        near = self.port.stream(
+            type, self._filter(type, beside), projection=_fields_here(hop), batch=_BATCH
+        )
+        found: list[str] = []
+        waiting: list[Document] = []
+        async with aclosing(near):
+            while len(read := await _some(near)) == _BATCH:
+                waiting += read
+                if not far.too_many and await far.whole():
+                    return far.condition
+                if far.too_many or len(waiting) > MOST:
+                    found += await self._linked(hop, waiting, inner)
+                    waiting = []
+                if len(found) > MOST:
+                    raise _too_many(hop)
+        return _one_of(found + await self._linked(hop, waiting + read, inner))
 
     def _refers(self, hop: Hop) -> tuple[Condition, ...]:
         """That a resource at the other end refers to this type at all, where it is the one that refers."""
@@ -136,14 +158,7 @@ class Hops:
 
     def _filter(self, type: str, conditions: Iterable[Condition]) -> Filter:
         single = single_fields(type, self.definitions)
-        return to_filter(All((*tighten(conditions, single), _NOT_DELETED)), single)
-
-    async def _few(
-        self, type: str, filter: Filter, fields: dict[str, int]
-    ) -> list[Document] | None:
-        """All that meet `filter`, None where they are many."""
-        found = await self.port.find(type, filter, projection=fields, limit=_FEW + 1)
-        return found if len(found) <= _FEW else None
+        return to_filter(All(without_deleted(tighten(conditions, single))), single)
 
     async def _by_url(self, hop: LeadsByUrl) -> Condition:
         """Canonicals name what they lead to by its URL, and by its version if they say one. A link has both as they stand,
@@ -164,35 +179,6 @@ class Hops:
         link = All((Among("path", hop.by), Among("url", tuple(said))))
         return All((Among(hop.field, tuple(said)), Element("links", link)))
 
-    # from the other end -------------------------------------------------------------------------
-
-    async def _from_there(self, hop: Hop, filter: Filter) -> Condition | None:
-        """All resources at the other end, as equalities here; None where they are too many."""
-        found: dict[str, None] = {}
-        async for document in self.port.stream(hop.type, filter, projection=_fields_there(hop)):
-            found.update(dict.fromkeys(_values_there(hop, document)))
-            if len(found) > MOST:
-                return None
-        return _equal_to(hop, found)
-
-    # from this end ------------------------------------------------------------------------------
-
-    async def _from_here(
-        self, type: str, hop: Hop, filter: Filter, inner: tuple[Condition, ...]
-    ) -> Condition:
-        """The ids of those that meet `filter` and are linked to what meets `inner`: walked in batches."""
-        found: list[str] = []
-        batch: list[Document] = []
-        async for document in self.port.stream(type, filter, projection=_fields_here(hop)):
-            batch.append(document)
-            if len(batch) == _BATCH:
-                found += await self._linked(hop, batch, inner)
-                batch = []
-            if len(found) > MOST:
-                raise _too_many(hop)
-        found += await self._linked(hop, batch, inner)
-        return _one_of(found)
-
     async def _linked(
         self, hop: Hop, documents: Iterable[Document], inner: tuple[Condition, ...]
     ) -> list[str]:
@@ -207,6 +193,40 @@ class Hops:
         async for document in self.port.stream(hop.type, filter, projection={field: 1}):
             there.update(values_at(document, field))
         return [id for id, links in batch.items() if not there.isdisjoint(links)]
+
+
+class _FarEnd:
+    """The other end of a hop, read some documents at a time."""
+
+    def __init__(self, hop: Hop, stream: AsyncIterator[Document]) -> None:
+        self._hop, self._stream = hop, stream
+        self._values: dict[str, None] = {}
+
+    async def whole(self) -> bool:
+        """Reads on. Whether all has been read, and was not too much."""
+        documents = await _some(self._stream)
+        for document in documents:
+            self._values.update(dict.fromkeys(_values_there(self._hop, document)))
+        return len(documents) < _BATCH and not self.too_many
+
+    @property
+    def too_many(self) -> bool:
+        return len(self._values) > MOST
+
+    @property
+    def condition(self) -> Condition:
+        """All that was read, as equalities at this end."""
+        return _equal_to(self._hop, self._values)
+
+
+async def _some(stream: AsyncIterator[Document]) -> list[Document]:
+    """The next documents of a stream: a whole batch, or the last ones."""
+    documents: list[Document] = []
+    async for document in stream:
+        documents.append(document)
+        if len(documents) == _BATCH:
+            break
+    return documents
 
 
 def _fields_there(hop: Hop) -> dict[str, int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Self
@@ -175,7 +175,7 @@ class DriverPort(ABC):
         projection: Mapping[str, Any] | None = None,
         sort: Sort | None = None,
         batch: int = 1000,
-    ) -> AsyncIterator[Document]:
+    ) -> AsyncGenerator[Document, None]:
         cursor = self._find(collection, widened(filter), projection, sort, batch_size=batch)
         try:
             async for document in self._each(cursor):

@@ -8,7 +8,7 @@ Methods are `async`. On a blocking driver they never suspend, so that `Store` ca
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -66,7 +66,7 @@ class ReadPort(Protocol):
         projection: Mapping[str, Any] | None = None,
         sort: Sort | None = None,
         batch: int = 1000,
-    ) -> AsyncIterator[Document]: ...
+    ) -> AsyncGenerator[Document, None]: ...
 
     async def count(self, collection: str, filter: Filter, *, limit: int = 0) -> int: ...
 

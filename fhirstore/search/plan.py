@@ -9,9 +9,6 @@ equality.
 Conditions stand in the order in which they are likely to narrow: an identifier or a reference before a code, a code
 before a range, a range before a status that half of all resources share. MongoDB weighs indexes itself; weaker planners
 take the first predicate that has one.
-
-A deleted resource has no search values, so whatever asks for a value passes it by, at no cost. Only a question that
-asks for no value at all (no criterion, `:missing=true`, `:not`, `_id`, `_lastUpdated`) says so: `deleted` is absent.
 """
 
 from __future__ import annotations
@@ -26,13 +23,9 @@ from fhirstore.search.conditions import (
     All,
     Among,
     Condition,
-    Contained,
-    Either,
     Element,
-    LedTo,
     Never,
     Not,
-    Present,
     Within,
 )
 from fhirstore.search.criteria import Asked, Combined, as_written
@@ -47,10 +40,10 @@ from fhirstore.search.sorting import sort_key
 from fhirstore.search.splitting import alternatives
 from fhirstore.search.text import CONTENT
 from fhirstore.search.tightening import tighten
+from fhirstore.search.tombstone import without_deleted
 
 # Codes that a great part of all resources share: an index on them narrows little.
 _HALF_OF_ALL = frozenset({"status", "active", "category", "class", "intent", "use", "gender"})
-_NOT_DELETED = Present("deleted", False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +86,7 @@ class Plan:
 
     def together(self, conditions: Iterable[Condition]) -> Condition:
         """All of `conditions` as one, tight, and of no deleted resource."""
-        tight = tighten(conditions, self.single)
-        if not any(_asks_for_a_value(condition) for condition in tight):
-            tight = (*tight, _NOT_DELETED)
+        tight = without_deleted(tighten(conditions, self.single))
         return tight[0] if len(tight) == 1 else All(tight)
 
     @property
@@ -191,25 +182,6 @@ def _rank(criterion: Asked, condition: Condition) -> int:
     if criterion.parameter.code in _HALF_OF_ALL:
         return _RANGE + 1
     return _RANKS.get(criterion.parameter.type, _RANGE)
-
-
-def _asks_for_a_value(condition: Condition) -> bool:
-    """Whether a document without search values, which is what a tombstone is, can never meet `condition`."""
-    if isinstance(condition, All):
-        return any(_asks_for_a_value(part) for part in condition.conditions)
-    if isinstance(condition, Either):
-        return all(_asks_for_a_value(part) for part in condition.conditions)
-    if isinstance(condition, Never | Contained):
-        return True
-    if isinstance(condition, Not | LedTo):
-        return False
-    if isinstance(condition, Present) and not condition.present:
-        return False
-    return condition.field.startswith(("search.", "resource.")) or condition.field in (
-        "compartments",
-        "links",
-        "contained",
-    )
 
 
 # order
