@@ -41,6 +41,7 @@ from fhirstore.search.contained import FIELD
 from fhirstore.search.filter import Filter, to_filter
 from fhirstore.search.order import values_at
 from fhirstore.search.plan import single_fields
+from fhirstore.search.selectivity import narrow
 from fhirstore.search.tightening import tighten
 from fhirstore.search.tombstone import without_deleted
 from fhirstore.terminology import Terminology
@@ -130,8 +131,11 @@ class Hops:
         beside: tuple[Condition, ...],
         inner: tuple[Condition, ...],
     ) -> Condition:
-        """Both ends are read in turns, some at a time: the one that is read whole first is the smaller one."""
-        if await far.whole():
+        """Both ends are read in turns, some at a time: the one that is read whole first is the smaller one.
+
+        The far end comes first, since it then needs no further question, unless only this end is likely to be small.
+        """
+        if (narrow(inner) or not narrow(beside)) and await far.whole():
             return far.condition
         near = self.port.stream(
             type, self._filter(type, beside), projection=_fields_here(hop), batch=_BATCH

@@ -6,7 +6,6 @@ from typing import Any
 
 from fhirstore.definitions import Definitions
 from fhirstore.errors import MalformedContent
-from fhirstore.rdf import parsing, parsing_ntriples
 from fhirstore.rdf.graph import Graph
 from fhirstore.rdf.iris import Addresses
 from fhirstore.rdf.ntriples import NTriplesSink
@@ -49,10 +48,16 @@ class Projection:
 
     def from_turtle(self, text: str | bytes) -> dict[str, Any]:
         """The resource that a Turtle document says. Raises MalformedContent with the place of what is wrong."""
+        from fhirstore.rdf import (
+            parsing,
+        )  # whose grammar takes 0.1 s to compile: most processes read no Turtle
+
         return self.read(parsing.parse(_decoded(text), self.options.base))
 
     def from_ntriples(self, text: str | bytes) -> dict[str, Any]:
         """The same of N-Triples."""
+        from fhirstore.rdf import parsing_ntriples  # the same
+
         return self.read(parsing_ntriples.parse(_decoded(text)))
 
     def read(self, graph: Graph) -> dict[str, Any]:

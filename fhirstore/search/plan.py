@@ -36,14 +36,12 @@ from fhirstore.search.order import Order, Phase, Place, SortKey, phases
 from fhirstore.search.overlap import narrowed, overlapping
 from fhirstore.search.parameter_type import Asking
 from fhirstore.search.query import Query
+from fhirstore.search.selectivity import HALF_OF_ALL
 from fhirstore.search.sorting import sort_key
 from fhirstore.search.splitting import alternatives
 from fhirstore.search.text import CONTENT
 from fhirstore.search.tightening import tighten
 from fhirstore.search.tombstone import without_deleted
-
-# Codes that a great part of all resources share: an index on them narrows little.
-_HALF_OF_ALL = frozenset({"status", "active", "category", "class", "intent", "use", "gender"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +177,7 @@ def _rank(criterion: Asked, condition: Condition) -> int:
         return _LEAVES_MOST
     if criterion.parameter.code in ("_id", "identifier"):
         return 0
-    if criterion.parameter.code in _HALF_OF_ALL:
+    if criterion.parameter.code in HALF_OF_ALL:
         return _RANGE + 1
     return _RANKS.get(criterion.parameter.type, _RANGE)
 
