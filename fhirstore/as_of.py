@@ -110,8 +110,8 @@ class AsOf:
     async def estimated_count(self, collection: str) -> int:
         return await self.count(collection, {"deleted": {"$exists": False}})
 
-    async def collections(self) -> list[Document]:
-        return await self.port.collections()
+    async def collection_names(self) -> set[str]:
+        return await self.port.collection_names()
 
     async def explain(
         self, collection: str, filter: Filter, *, sort: Sort | None = None, limit: int = 0

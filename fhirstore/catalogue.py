@@ -216,7 +216,7 @@ class Catalogue:
 
     async def stored_types(self) -> list[str]:
         """The types that the database has collections of."""
-        names = {collection["name"] for collection in await self.port.collections()}
+        names = await self.port.collection_names()
         return sorted(names & self.definitions.resource_types)
 
     async def status(self, types: Iterable[str] | None = None) -> list[IndexStatus]:

@@ -46,7 +46,7 @@ class ContainedSearch:
             what = "_sort" if made.query.sort else "a compartment"
             said = f"{what} and _contained exclude each other"
             raise InvalidSearch(said, code="not-supported", expression="_contained")
-        names = {collection["name"] for collection in await searcher.port.collections()}
+        names = await searcher.port.collection_names()
         stored = sorted(names & searcher.definitions.resource_types)
         plans = {other: _for_containers(made, type, other, searcher) for other in stored}
         answer = await SystemSearch(searcher).answer(plans)

@@ -95,7 +95,7 @@ async def _migrations(port: Port) -> AsyncIterator[Finding]:
 
 
 async def _data(port: Port) -> AsyncIterator[Finding]:
-    names = {collection["name"] for collection in await port.collections()}
+    names = await port.collection_names()
     types = sorted(names & definitions("4.0").resource_types)
     current = past = 0
     for type in types:

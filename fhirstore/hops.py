@@ -62,10 +62,9 @@ class Hops:
     async def settle(self, type: str, conditions: Sequence[Condition]) -> tuple[Condition, ...]:
         """The same conditions on resources of `type`, without hops. Raises InvalidSearch where too many resources lie on
         the way."""
-        plain = tuple(condition for condition in conditions if not _has_hop(condition))
-        if len(plain) == len(conditions):
-            return plain
-        settled = list(plain)
+        settled = [condition for condition in conditions if not _has_hop(condition)]
+        if len(settled) == len(conditions):
+            return tuple(conditions)
         for condition in conditions:
             if _has_hop(condition):
                 settled.append(await self._settled(type, condition, tuple(settled)))

@@ -177,7 +177,7 @@ class Includes:
             found.add(match_of(type, document))
 
     async def _stored_types(self) -> set[str]:
-        names = {collection["name"] for collection in await self.port.collections()}
+        names = await self.port.collection_names()
         return names & self.definitions.resource_types
 
 

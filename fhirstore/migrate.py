@@ -146,7 +146,7 @@ async def _is_begun(port: Port) -> bool:
 
 
 async def _resource_collections(port: Port) -> list[str]:
-    names = {collection["name"] for collection in await port.collections()}
+    names = await port.collection_names()
     return sorted(names & definitions("4.0").resource_types)
 
 

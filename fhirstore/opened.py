@@ -106,7 +106,7 @@ class Opened:
 
     async def stored_types(self) -> list[str]:
         """The types that have had a resource, in the order of their names."""
-        names = {collection["name"] for collection in await self.repository.port.collections()}
+        names = await self.repository.port.collection_names()
         return sorted(names & self.definitions.resource_types)
 
     def check(self, content: Content) -> list[Issue]:

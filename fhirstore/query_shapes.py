@@ -95,7 +95,9 @@ class Recorder:
             return
 
     async def _seen(self, plan: Plan) -> tuple[int, int]:
-        (phase, *_) = plan.questions()
+        phase = next(iter(plan.questions()), None)
+        if phase is None:
+            return 0, 0
         output = await self.port.explain(
             plan.query.type,
             plan.filter(phase.conditions),

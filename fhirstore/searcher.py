@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,9 +28,9 @@ from fhirstore.search.conditions import Among, Condition, Never
 from fhirstore.search.filter import to_filter
 from fhirstore.search.moment import resolve
 from fhirstore.search.order import Phase, Place, values_at
-from fhirstore.search.parameter_type import Asking
-from fhirstore.search.plan import Plan, plan
-from fhirstore.search.query import Handling, Query, parse
+from fhirstore.search.plan import Plan
+from fhirstore.search.plans import Plans
+from fhirstore.search.query import Handling, Query
 from fhirstore.search.query_string import Pairs, as_pairs
 from fhirstore.search.splitting import to_look_up
 from fhirstore.search.subsetting import Subset
@@ -63,6 +63,10 @@ class Searcher:
     splits: bool = False
     explains_one_predicate: bool = False
     recorder: Recorder | None = None
+    _plans: Plans = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_plans", Plans(self.definitions, self.base_urls))
 
     async def search(
         self,
@@ -152,14 +156,7 @@ class Searcher:
             raise NotFound(f"{type[:80]!r} is not a resource type", code="not-supported")
         if compartment is not None:
             self._check_compartment(type, compartment)
-        read: Query = parse(
-            type, query, self.definitions, handling=handling, page=page, compartment=compartment
-        )
-        return plan(
-            read,
-            self.definitions,
-            Asking(self.port.now(), self.base_urls, self.definitions.resource_types),
-        )
+        return self._plans.of(type, as_pairs(query), page, handling, compartment, self.port.now)
 
     def _check_compartment(self, type: str, owner: str) -> None:
         name, _, id = owner.partition("/")
@@ -172,7 +169,8 @@ class Searcher:
     async def settled(self, made: Plan) -> Plan:
         """The plan with everything looked up that other types have to say first."""
         hops = Hops(self.port, self.definitions)
-        return made.with_conditions(await hops.settle(made.query.type, made.conditions))
+        settled = await hops.settle(made.query.type, made.conditions)
+        return made if settled is made.conditions else made.with_conditions(settled)
 
     # pages
 

@@ -120,7 +120,7 @@ class SystemSearch:
             types &= set(named)
             if len(types) <= _ASKED_UNSEEN:
                 return sorted(types)
-        names = {collection["name"] for collection in await self.searcher.port.collections()}
+        names = await self.searcher.port.collection_names()
         return sorted(types & names)
 
     def _plans(

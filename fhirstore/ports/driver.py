@@ -304,9 +304,9 @@ class DriverPort(ABC):
 
     # structure ----------------------------------------------------------------------------------
 
-    async def collections(self) -> list[Document]:
-        found: list[Document] = await self._call(self._database.list_collections)
-        return found
+    async def collection_names(self) -> set[str]:
+        # The names alone take a server half the time, and no lock on each collection.
+        return set(await self._call(self._database.list_collection_names))
 
     async def indexes(self, collection: str) -> list[Document]:
         try:

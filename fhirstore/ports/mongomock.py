@@ -184,10 +184,6 @@ class MongomockPort(DriverPort):
         matched = [await self.update_one(collection, *update) for update in updates]
         return sum(matched)
 
-    async def collections(self) -> list[Document]:
-        names = await self._call(self._database.list_collection_names)
-        return [{"name": name, "type": "collection"} for name in names]
-
     async def create_indexes(self, collection: str, indexes: Sequence[Document]) -> None:
         for index in indexes:
             options = {name: value for name, value in index.items() if name != "key"}

@@ -72,8 +72,8 @@ class ReadPort(Protocol):
 
     async def estimated_count(self, collection: str) -> int: ...
 
-    async def collections(self) -> list[Document]:
-        """`listCollections`: at least `name` and `type` ("collection" or "view")."""
+    async def collection_names(self) -> set[str]:
+        """Of collections and views."""
         ...
 
     async def explain(

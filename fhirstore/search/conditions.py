@@ -151,6 +151,13 @@ class Either:
 
 
 @dataclass(frozen=True, slots=True)
+class Ranges(Either):
+    """Alternatives that exclude each other by their bounds on `field`, in its ascending order."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     condition: Condition
 

@@ -1,83 +1,179 @@
-"""Periods that overlap a span: `date=ge2020&date=lt2021` asks of each that it ends after the one and starts before the other.
+"""Periods within a span: `date=ge2020&date=lt2021` asks of each that it ends after the one and starts before the other.
 
-Each of the two is half of an index: to look for a day of 2015 is to look through all before or all after it. But a
-period of a day at most that ends after a moment starts a day before that moment at the earliest. So the short ones are
-looked for between two bounds on their start, and the long ones, which say so (`long`), beside them.
+Each of the two is half of an index: to look for a day of 2015 is to look through all before or all after it. So the
+question is cut at the moments it names into ranges of starts, in each of which it asks less: what starts within the span
+has only to end in time. What starts before it has to reach into it. A period of a day at most does so only if it starts
+less than a day before; the long ones, which say so (`long`), are looked for beside.
+
+The ranges exclude each other, so that no document is read for two of them. In the order of starts each is a stretch of
+an index, which MongoDB merges until the page is full; behind a page, what lies before it is not asked any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import product
+from itertools import pairwise
 
 from fhirstore.primitives import FAR_PAST
-from fhirstore.search.conditions import All, Among, Condition, Either, Never, Within
+from fhirstore.search.conditions import All, Among, Condition, Either, Never, Ranges, Value, Within
 from fhirstore.search.tightening import tighten
 
 # What is longer has `long` in its document. Of Synthea's observations that is none, of its encounters 4 %.
 LONG = timedelta(days=1)
+# The least that stored dates differ by.
+_LEAST = timedelta(milliseconds=1)
 
 
-def overlapping(conditions: Sequence[Condition], single: frozenset[str]) -> str | None:
-    """The date field of which an overlap with a span is asked."""
-    found = _pair(conditions, single)
-    return None if found is None else found[0]
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """Starts from `low` up to but not including `high` (None: without end), and what is asked beside; of long ones alone
+    with `long`."""
+
+    low: datetime | None
+    high: datetime | None
+    beside: tuple[Condition, ...]
+    long: bool = False
+
+    def conditions(self, field: str) -> Iterator[Condition]:
+        if self.long:
+            yield Among(f"{field}.long", (True,))
+        if self.low is not None or self.high is not None:
+            yield Within(f"{field}.start", at_least=self.low, less_than=self.high)
+        yield from self.beside
 
 
-def narrowed(conditions: Sequence[Condition], single: frozenset[str]) -> tuple[Condition, ...]:
-    """The same conditions, an overlap among them said so that an index has both bounds."""
-    found = _pair(conditions, single)
-    if found is None:
-        return tuple(conditions)
-    field, start, end = found
-    after = end.more_than if end.at_least is None else end.at_least
-    assert isinstance(after, datetime)
-    short = (replace(start, at_least=_before(after)), end)
-    long = (Among(f"{field}.long", (True,)), start, end)
-    # What else is asked of the same periods is multiplied out: another alternative beside this one might be the one whose
-    # index is taken, and has no bounds.
-    more = [c for c in conditions if isinstance(c, Either) and _is_of(c, field)]
-    ways = [
-        tighten((*chosen, *others), single)
-        for chosen in (short, long)
-        for others in product(*(c.conditions for c in more))
-    ]
-    either = Either(tuple(All(way) for way in ways if Never() not in way))
-    return tuple(either if c == start else c for c in conditions if c != end and c not in more)
-
-
-def _is_of(either: Either, field: str) -> bool:
-    """Whether it has bounds on that field, as `ge` and `le` ask for."""
-    fields = (f"{field}.start", f"{field}.end")
-    return all(isinstance(part, Within) and part.field in fields for part in either.conditions)
-
-
-def _pair(
-    conditions: Sequence[Condition], single: frozenset[str]
-) -> tuple[str, Within, Within] | None:
-    """A field, what its start has to be before, and what its end has to be after."""
-    bounds = {c.field: c for c in conditions if isinstance(c, Within)}
-    for name, start in bounds.items():
-        field, _, part = name.rpartition(".")
-        end = bounds.get(f"{field}.end")
-        if part != "start" or end is None or field not in single:
-            continue
-        starts_before = _has(start.less_than, start.at_most) and not _has(
-            start.at_least, start.more_than
-        )
-        ends_after = _has(end.at_least, end.more_than) and not _has(end.less_than, end.at_most)
-        if starts_before and ends_after:
-            return field, start, end
+def spanned(conditions: Sequence[Condition], single: frozenset[str]) -> str | None:
+    """The field of which a span with both ends is asked, so that `narrowed` gives each part both bounds."""
+    for condition in conditions:
+        if isinstance(condition, Within) and condition.field.endswith(".start"):
+            field = condition.field.removesuffix(".start")
+            if field in single and _both_ends(conditions, field):
+                return field
     return None
 
 
-def _has(*bounds: object) -> bool:
-    return any(bound is not None for bound in bounds)
+def narrowed(
+    conditions: Sequence[Condition], field: str, single: frozenset[str]
+) -> tuple[Condition, ...]:
+    """The same conditions, with those on `field` cut into ranges of starts."""
+    own = [condition for condition in conditions if _is_of(condition, field)]
+    ranges = _parts(own, field, single)
+    if not ranges:
+        return (Never(),)
+    ways = [tuple(part.conditions(field)) for part in ranges]
+    others = [condition for condition in conditions if condition not in own]
+    if len(ways) == 1:
+        return (*ways[0], *others)
+    return (Ranges(tuple(map(All, ways)), f"{field}.start"), *others)
 
 
-def _before(moment: datetime) -> datetime:
+def within_bounds(conditions: Iterable[Condition], single: frozenset[str]) -> tuple[Condition, ...]:
+    """The same, tight, with what is asked of the starts beside ranges put into each of them; `(Never(),)` for none."""
+    tight = tighten(conditions, single)
+    ranges = next((condition for condition in tight if isinstance(condition, Ranges)), None)
+    beside = [
+        c for c in tight if isinstance(c, Among | Within) and ranges and c.field == ranges.field
+    ]
+    if ranges is None or not beside:
+        return tight
+    ways = [tighten((*beside, way), single) for way in ranges.conditions]
+    possible = [way for way in ways if Never() not in way]
+    if not possible:
+        return (Never(),)
+    others = tuple(c for c in tight if c != ranges and c not in beside)
+    if len(possible) == 1:
+        return (*possible[0], *others)
+    return (Ranges(tuple(map(All, possible)), ranges.field), *others)
+
+
+def _parts(own: Sequence[Condition], field: str, single: frozenset[str]) -> list[_Range]:
+    cuts: list[datetime | None] = [None, *sorted(set(_cuts(own, f"{field}.start"))), None]
+    found: list[_Range] = []
+    for low, high in pairwise(cuts):
+        asked = [_at(condition, f"{field}.start", low, high) for condition in own]
+        beside = tighten((condition for condition in asked if condition is not None), single)
+        if Never() in beside:
+            continue
+        if found and found[-1].high == low and found[-1].beside == beside:
+            found[-1] = replace(found[-1], high=high)
+        else:
+            found.append(_Range(low, high, beside))
+    return [part for whole in found for part in _with_long(whole)]
+
+
+def _with_long(whole: _Range) -> Iterator[_Range]:
+    """A range whose periods have to reach beyond a moment: those that are too far from it to be short, by themselves."""
+    after = [_first(condition) for condition in whole.beside if isinstance(condition, Within)]
+    from_here = _shifted_back(max((moment for moment in after if moment), default=FAR_PAST))
+    if whole.low is not None and whole.low >= from_here:
+        yield whole
+        return
+    far_end = from_here if whole.high is None else min(whole.high, from_here)
+    yield replace(whole, high=far_end, long=True)
+    if far_end != whole.high:
+        yield replace(whole, low=far_end)
+
+
+def _at(
+    condition: Condition, start: str, low: datetime | None, high: datetime | None
+) -> Condition | None:
+    """What `condition` comes to where the start lies from `low` up to `high`, between which it is bounded nowhere; None for
+    nothing at all."""
+    if isinstance(condition, Either):
+        left = [_at(part, start, low, high) for part in condition.conditions]
+        possible = tuple(part for part in left if part is not None and part != Never())
+        if None in left:
+            return None
+        return possible[0] if len(possible) == 1 else Either(possible) if possible else Never()
+    if not isinstance(condition, Within) or condition.field != start:
+        return condition
+    least, most = _first(condition), _beyond(condition)
+    if least is not None and (low is None or low < least):
+        return Never()
+    if most is not None and (high is None or high > most):
+        return Never()
+    return None
+
+
+def _cuts(own: Iterable[Condition], start: str) -> Iterator[datetime]:
+    for condition in own:
+        if isinstance(condition, Either):
+            yield from _cuts(condition.conditions, start)
+        elif isinstance(condition, Within) and condition.field == start:
+            yield from (cut for cut in (_first(condition), _beyond(condition)) if cut is not None)
+
+
+def _first(bounds: Within) -> datetime | None:
+    """The first moment within."""
+    return _moment(bounds.at_least) or _moment(bounds.more_than, _LEAST)
+
+
+def _beyond(bounds: Within) -> datetime | None:
+    """The first moment after."""
+    return _moment(bounds.less_than) or _moment(bounds.at_most, _LEAST)
+
+
+def _moment(bound: Value | None, later: timedelta = timedelta(0)) -> datetime | None:
+    return bound + later if isinstance(bound, datetime) else None
+
+
+def _is_of(condition: Condition, field: str) -> bool:
+    """Whether it has bounds on that field and nothing else, as every prefix asks for."""
+    if isinstance(condition, Either):
+        return all(isinstance(p, Within) and _is_of(p, field) for p in condition.conditions)
+    return isinstance(condition, Within) and condition.field in (f"{field}.start", f"{field}.end")
+
+
+def _both_ends(conditions: Sequence[Condition], field: str) -> bool:
+    """Whether something has to start before a moment, and to end, or to start, after one."""
+    bounds = [c for c in conditions if isinstance(c, Within) and _is_of(c, field)]
+    before = any(c.field.endswith(".start") and _beyond(c) is not None for c in bounds)
+    return before and any(_first(c) is not None for c in bounds)
+
+
+def _shifted_back(moment: datetime) -> datetime:
     try:
         return moment - LONG
     except OverflowError:

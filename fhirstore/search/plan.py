@@ -13,8 +13,9 @@ take the first predicate that has one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from fhirstore.definitions import Definitions
 from fhirstore.errors import InvalidSearch, Issue
@@ -33,10 +34,10 @@ from fhirstore.search.criterion_conditions import condition_of
 from fhirstore.search.filter import Filter, to_filter
 from fhirstore.search.layout import Kept, layout
 from fhirstore.search.order import Order, Phase, Place, SortKey, phases
-from fhirstore.search.overlap import narrowed, overlapping
+from fhirstore.search.overlap import narrowed, spanned, within_bounds
 from fhirstore.search.parameter_type import Asking
 from fhirstore.search.query import Query
-from fhirstore.search.selectivity import HALF_OF_ALL
+from fhirstore.search.selectivity import HALF_OF_ALL, narrow
 from fhirstore.search.sorting import sort_key
 from fhirstore.search.splitting import alternatives
 from fhirstore.search.text import CONTENT
@@ -44,7 +45,7 @@ from fhirstore.search.tightening import tighten
 from fhirstore.search.tombstone import without_deleted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """How a query is answered.
 
@@ -72,11 +73,23 @@ class Plan:
         """This plan, asking for `conditions`. The order stays, since page tokens are bound to it."""
         return replace(self, conditions=conditions)
 
-    def phases(self, after: Place | None = None) -> list[Phase]:
+    def phases(self, after: Place | None = None) -> Sequence[Phase]:
         """The questions that give the result from its start, or from a place on, in their order."""
-        return phases(self.conditions, self.order, after)
+        return self._from_the_start if after is None else self._phases(after)
 
-    def questions(self) -> list[Phase]:
+    @cached_property
+    def _from_the_start(self) -> Sequence[Phase]:
+        return self._phases(None)
+
+    def _phases(self, after: Place | None) -> Sequence[Phase]:
+        asked = phases(self.conditions, self.order, after)
+        tight = [
+            replace(phase, conditions=within_bounds(phase.conditions, self.single))
+            for phase in asked
+        ]
+        return [phase for phase in tight if Never() not in phase.conditions]
+
+    def questions(self) -> Sequence[Phase]:
         """What is asked for the first page: the phases, or one question without order where all matches are compared."""
         if self.order.ordered:
             return self.phases()
@@ -119,10 +132,12 @@ def plan(query: Query, definitions: Definitions, asking: Asking) -> Plan:
         raise InvalidSearch(issues=issues)
     single = single_fields(query.type, definitions)
     tight = tighten(conditions, single)
-    narrow = narrowed(tight, single)
+    span = None if narrow(_equalities(tight)) else spanned(tight, single)
+    if span is not None:
+        tight = narrowed(tight, span, single)
     if query.sort:
-        return Plan(query, narrow, order, False, single)
-    return Plan(query, narrow, _cheapest_order(tight, single), True, single)
+        return Plan(query, tight, order, False, single)
+    return Plan(query, tight, _cheapest_order(tight, span, single), True, single)
 
 
 def single_fields(type: str, definitions: Definitions) -> frozenset[str]:
@@ -202,20 +217,26 @@ def _order(query: Query, kept: Mapping[str, Kept], issues: list[Issue]) -> Order
     return Order(tuple(keys), keys[-1].descending if keys else False)
 
 
-def _cheapest_order(conditions: tuple[Condition, ...], single: frozenset[str]) -> Order:
+def _cheapest_order(
+    conditions: tuple[Condition, ...], span: str | None, single: frozenset[str]
+) -> Order:
     """The order that costs least where the client asked for none: it has only to be the same on every page.
 
     By id, which an index gives beside an equality. Where ranges alone narrow the result, by what they range over: else
     each page would sort all that lies within.
     """
-    if any(_is_equality(condition) for condition in conditions):
+    if span is not None:
+        return Order((SortKey(f"{span}.start", (f"{span}.start",), always=True),))
+    if any(_equalities(conditions)):
         return Order()
-    if (field := overlapping(conditions, single)) is not None:
-        return Order((SortKey(f"{field}.start", (f"{field}.start",), always=True),))
     for condition in conditions:
         if isinstance(condition, Within) and _is_single(condition.field, single):
             return Order((SortKey(condition.field, (condition.field,), always=True),))
     return Order()
+
+
+def _equalities(conditions: Iterable[Condition]) -> list[Condition]:
+    return [condition for condition in conditions if _is_equality(condition)]
 
 
 def _is_equality(condition: Condition) -> bool:
