@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import mongomock
+import pymongo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -42,21 +44,36 @@ NASTY = ["$", "$where", "$gt", ".", "..", "a.b", ".*", "(((", "[", "\\", "\\\\",
 @pytest.fixture(scope="module")
 def store() -> Iterator[Store]:
     with Store.from_client(mongomock.MongoClient()) as opened:
-        opened.update(
-            {"resourceType": "Patient", "id": "1", "name": [{"family": "A"}], "birthDate": "1980"}
-        )
-        opened.update(
-            {
-                "resourceType": "Observation",
-                "id": "1",
-                "status": "final",
-                "code": {"coding": [{"system": "s", "code": "c"}]},
-                "subject": {"reference": "Patient/1"},
-                "effectiveDateTime": "2020-01-01",
-                "valueQuantity": {"value": 5, "code": "mg", "system": "http://unitsofmeasure.org"},
-            }
-        )
+        fill(opened)
         yield opened
+
+
+@pytest.fixture(scope="module")
+def wire_store(wire_uri: str) -> Iterator[Store]:
+    name = f"fhirstore_test_{secrets.token_hex(6)}"
+    with Store.connect(wire_uri, database=name) as opened:
+        fill(opened)
+        yield opened
+    client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(wire_uri)
+    client.drop_database(name)
+    client.close()
+
+
+def fill(store: Store) -> None:
+    store.update(
+        {"resourceType": "Patient", "id": "1", "name": [{"family": "A"}], "birthDate": "1980"}
+    )
+    store.update(
+        {
+            "resourceType": "Observation",
+            "id": "1",
+            "status": "final",
+            "code": {"coding": [{"system": "s", "code": "c"}]},
+            "subject": {"reference": "Patient/1"},
+            "effectiveDateTime": "2020-01-01",
+            "valueQuantity": {"value": 5, "code": "mg", "system": "http://unitsofmeasure.org"},
+        }
+    )
 
 
 def refused(store: Store, type: str, query: Any, handling: Any = "strict") -> FhirError | None:
@@ -91,6 +108,23 @@ def searches(draw: st.DrawFn) -> tuple[str, list[tuple[str, str]]]:
 def test_any_search_is_answered_or_refused(
     store: Store, asked: tuple[str, list[tuple[str, str]]], handling: str
 ) -> None:
+    check(store, asked, handling)
+
+
+@pytest.mark.long
+@settings(
+    max_examples=20_000,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(searches(), st.sampled_from(["strict", "lenient"]))
+def test_any_search_of_many_is_answered_or_refused_by_a_server(
+    wire_store: Store, asked: tuple[str, list[tuple[str, str]]], handling: str
+) -> None:
+    check(wire_store, asked, handling)
+
+
+def check(store: Store, asked: tuple[str, list[tuple[str, str]]], handling: Any) -> None:
     type, pairs = asked
     error = refused(store, type, pairs, handling)
     if isinstance(error, CommandFailed):
