@@ -18,6 +18,7 @@ from typing import Any
 from fhirstore import shipped
 from fhirstore.definitions import Definitions, definitions
 from fhirstore.search.layout import Kept, layout
+from fhirstore.search.number import RANGE
 from fhirstore.search.parameter_type import Target
 from fhirstore.search.parameter_types import TYPES
 from fhirstore.search.token import OF_TYPE
@@ -71,6 +72,8 @@ def rows_of(kept: Kept) -> Iterator[dict[str, Any]]:
     if type == "date" and not kept.many:
         row = _row(f"{kept.field}.long", f"{code} (date): periods of more than a day")
         yield row | {"then": f"{kept.field}.start,_id"}
+    if "Range" in kept.fhir_types and type in ("number", "quantity"):
+        yield _row(f"{kept.field}.{RANGE}", f"{code} ({type}): what is a Range")
     for path in TYPES[type].indexed:
         yield _row(f"{kept.field}.{path}" if path else kept.field, f"{code} ({type})")
 

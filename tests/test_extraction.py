@@ -298,12 +298,12 @@ NUMBERS: list[Case] = [
     (
         "RiskAssessment",
         {"prediction": [{"probabilityRange": {"low": {"value": 1}, "high": {"value": 2}}}]},
-        {"probability": [{"low": Decimal(1), "high": Decimal(2)}]},
+        {"probability": [{"low": Decimal(1), "high": Decimal(2), "range": True}]},
     ),
     (
         "RiskAssessment",
         {"prediction": [{"probabilityRange": {"high": {"value": 2}}}, {"probabilityRange": {}}]},
-        {"probability": [{"high": Decimal(2)}]},
+        {"probability": [{"high": Decimal(2), "range": True}]},
     ),
     (
         "RiskAssessment",
@@ -380,6 +380,7 @@ QUANTITIES: list[Case] = [
             "onset-age": {
                 "low": Decimal(1),
                 "high": Decimal(2),
+                "range": True,
                 "code": "wk",
                 "canonical": {"low": Decimal(604800), "high": Decimal(1209600), "unit": "s"},
             }
@@ -388,7 +389,7 @@ QUANTITIES: list[Case] = [
     (
         "Condition",
         {"onsetRange": {"high": {"value": 2, "unit": "years"}}},
-        {"onset-age": {"high": Decimal(2), "unit": "years"}},
+        {"onset-age": {"high": Decimal(2), "range": True, "unit": "years"}},
     ),
     ("Condition", {"onsetRange": {"low": {"unit": "years"}}}, {}),
     (

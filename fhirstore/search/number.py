@@ -13,10 +13,12 @@ from decimal import Context, Decimal
 from typing import Any, NamedTuple
 
 from fhirstore.errors import InvalidSearch
-from fhirstore.search.conditions import All, Condition, Either, Element, Present, Within
+from fhirstore.search.conditions import All, Among, Condition, Either, Element, Present, Within
 from fhirstore.search.escapes import unescape
 from fhirstore.search.parameter_type import Asking, Facet, ParameterType, Target, Writer, Writing
 
+# What a stored Range says of itself, in the place of a value.
+RANGE = "range"
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
 PREFIX = re.compile(rf"({'|'.join(PREFIXES)})?(.*)", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?\d{1,100}(\.\d{1,100})?(?:[eE]([+-]?\d{1,4}))?", re.ASCII)
@@ -131,7 +133,7 @@ def _write_range(element: Any, values: list[Any]) -> None:
         and (number := decimal(end.get("value"))) is not None
     }
     if ends:
-        values.append(ends)
+        values.append({**ends, RANGE: True})
 
 
 def _writer(fhir_type: str, writing: Writing) -> Writer | None:
@@ -150,10 +152,20 @@ def _one(target: Target, asked: Asked) -> Condition:
         return bounds(asked, target.field)
     if target.many:
         # Both ends of one and the same Range.
-        ranges: Condition = Element(target.field, range_bounds(asked, "low", "high"))
+        ranges: Condition = Element(target.field, _ranges(asked, ""))
     else:
-        ranges = range_bounds(asked, f"{target.field}.low", f"{target.field}.high")
+        ranges = _ranges(asked, f"{target.field}.")
     return Either((bounds(asked, target.field), ranges))
+
+
+def _ranges(asked: Asked, path: str) -> Condition:
+    return All((is_range(path), range_bounds(asked, f"{path}low", f"{path}high")))
+
+
+def is_range(path: str) -> Condition:
+    """That it is a Range and no number. The mark has an index: its ends have none, and MongoDB reads a whole collection for an
+    `$or` of which one part has no index."""
+    return Among(f"{path}{RANGE}", (True,))
 
 
 def _compare(target: Target, operator: str, value: str, asking: Asking) -> Condition:

@@ -15,7 +15,16 @@ from fhirstore import ucum
 from fhirstore.errors import InvalidSearch
 from fhirstore.search.conditions import All, Among, Condition, Either, Element
 from fhirstore.search.escapes import split, unescape
-from fhirstore.search.number import PREFIXES, Asked, bounds, decimal, range_bounds, read
+from fhirstore.search.number import (
+    PREFIXES,
+    RANGE,
+    Asked,
+    bounds,
+    decimal,
+    is_range,
+    range_bounds,
+    read,
+)
 from fhirstore.search.parameter_type import Asking, Facet, ParameterType, Target, Writer, Writing
 
 _QUANTITIES = frozenset({"Quantity", "Age", "Duration", "Count", "Distance", "MoneyQuantity"})
@@ -64,7 +73,7 @@ def _range(element: Any, values: list[Any]) -> None:
         return
     units = _unit_of(ends[next(iter(numbers))])
     base = _base_unit(units)
-    stored: dict[str, Any] = {**numbers, **_kept(units, base)}
+    stored: dict[str, Any] = {**numbers, RANGE: True, **_kept(units, base)}
     if base is not None:
         stored["canonical"] = {name: base.convert(value) for name, value in numbers.items()}
         stored["canonical"]["unit"] = base.base
@@ -119,19 +128,15 @@ def _compared(target: Target, asked: Asked, system: str, code: str, path: str) -
     base = ucum.unit(code) if system == ucum.SYSTEM else None
     if base is not None:
         asked = _in_base(asked, base)
-        return _amount(
-            target, asked, f"{path}canonical.", (Among(f"{path}canonical.unit", (base.base,)),)
-        )
+        units: tuple[Condition, ...] = (Among(f"{path}canonical.unit", (base.base,)),)
+        return _amount(target, asked, path, f"{path}canonical.", units)
     if system:
-        units: tuple[Condition, ...] = (
-            Among(f"{path}code", (code,)),
-            Among(f"{path}system", (system,)),
-        )
+        units = (Among(f"{path}code", (code,)), Among(f"{path}system", (system,)))
     elif code:
         units = (Either((Among(f"{path}code", (code,)), Among(f"{path}unit", (code,)))),)
     else:
         units = ()
-    return _amount(target, asked, path, units)
+    return _amount(target, asked, path, path, units)
 
 
 def _in_base(asked: Asked, base: ucum.Unit) -> Asked:
@@ -140,10 +145,14 @@ def _in_base(asked: Asked, base: ucum.Unit) -> Asked:
     return Asked(asked.prefix, base.convert(asked.value), abs(half))
 
 
-def _amount(target: Target, asked: Asked, path: str, units: tuple[Condition, ...]) -> Condition:
-    amount = bounds(asked, f"{path}value")
+def _amount(
+    target: Target, asked: Asked, path: str, within: str, units: tuple[Condition, ...]
+) -> Condition:
+    """The values are `within`, which is `path` itself or the canonical ones in it."""
+    amount = bounds(asked, f"{within}value")
     if "Range" in target.fhir_types:
-        amount = Either((amount, range_bounds(asked, f"{path}low", f"{path}high")))
+        ranges = range_bounds(asked, f"{within}low", f"{within}high")
+        amount = Either((amount, All((is_range(path), ranges))))
     return All((amount, *units)) if units else amount
 
 
