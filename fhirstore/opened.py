@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from fhirstore import contained_search, migrate, parameter_registry, query_shapes, stored_turtle
+from fhirstore import (
+    contained_search,
+    migrate,
+    own_addresses,
+    parameter_registry,
+    query_shapes,
+    stored_turtle,
+)
 from fhirstore.capabilities import ServerCapabilities, probe
 from fhirstore.catalogue import Catalogue, profile_for
 from fhirstore.definitions import Definitions, definitions
@@ -24,7 +31,6 @@ from fhirstore.search.query import Handling
 from fhirstore.search.query_string import Pairs, as_pairs
 from fhirstore.searcher import Searcher
 from fhirstore.system_search import SystemSearch
-from fhirstore.validation import validate
 from fhirstore.versions import HistoryPage, SearchPage
 
 if TYPE_CHECKING:
@@ -111,15 +117,19 @@ class Opened:
 
     def check(self, content: Content) -> list[Issue]:
         """Every problem of a resource, whatever the level at which the store itself validates."""
-        resource = self.repository.pipeline.parse(content)
-        return validate(resource, self.definitions, level="structure")
+        pipeline = self.repository.pipeline
+        return pipeline.check(pipeline.parse(content), "structure")
 
 
 async def open_store(port: Port, base_urls: tuple[str, ...], validation: Level) -> Opened:
     """Open the database behind `port`. Raises DatabaseTooOld, DatabaseTooNew, Unavailable."""
     await migrate.open_database(port)
     setting = Setting(
-        port, base_urls, validation, await migrate.page_secret(port), await probe(port)
+        port,
+        await own_addresses.known(port, base_urls),
+        validation,
+        await migrate.page_secret(port),
+        await probe(port),
     )
     return await _assembled(setting, await parameter_registry.read(port))
 
