@@ -10,7 +10,7 @@ writes by what was before: that is when building begins to go over what is there
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -82,7 +82,11 @@ async def read(port: Port) -> Registry:
 
 async def sync(port: Port, release: Definitions) -> Registry:
     """Make the registry say what the stored SearchParameters say: new ones building, vanished ones retiring."""
-    return await _change(port, await _wanted(port, release))
+
+    async def wanted() -> _Change:
+        return await _wanted(port, release)
+
+    return await _change(port, wanted)
 
 
 async def finish(port: Port, done: Entry) -> Registry:
@@ -94,7 +98,10 @@ async def finish(port: Port, done: Entry) -> Registry:
         active = Entry(done.row, "active", now)
         return tuple(active if entry == done else entry for entry in entries)
 
-    return await _change(port, change)
+    async def always() -> _Change:
+        return change
+
+    return await _change(port, always)
 
 
 _Change = Callable[[tuple[Entry, ...], datetime], tuple[Entry, ...]]
@@ -142,10 +149,15 @@ async def _stored(port: Port, release: Definitions) -> dict[str, ParameterRow]:
     return found
 
 
-async def _change(port: Port, change: _Change) -> Registry:
-    """Change the entries; again from what is there, where another process was faster."""
+async def _change(port: Port, found_out: Callable[[], Awaitable[_Change]]) -> Registry:
+    """Change the entries; again from what is there, where another process was faster.
+
+    What the change depends on is found out once the entries have been read: so no other process can have written by
+    something newer in between.
+    """
     for _ in range(_ATTEMPTS):
         before = await read(port)
+        change = await found_out()
         entries = change(before.entries, port.now())
         if set(entries) == set(before.entries):
             return before

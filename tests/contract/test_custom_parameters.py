@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from fhirstore import parameter_registry
+from fhirstore import custom_parameters, json_text, parameter_registry
+from fhirstore.definitions import definitions
 from fhirstore.errors import InvalidSearch, Unprocessable
 from fhirstore.store import finish
 from tests.contract.conftest import Awaited, open_store
@@ -98,6 +99,36 @@ def test_another_definition_takes_the_place(store: Any) -> None:
     store.update(parameter(status="retired"))
     wait(store)
     assert not is_known(store)
+
+
+def test_what_another_stores_meanwhile_is_no_loss(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One process has read the stored parameters when another stores one more and notes it: the first must not retire it."""
+    port, release = store.parts().setting.port, definitions("4.0")
+    read_stored = parameter_registry._stored
+    other = {"id": "other", "url": f"{URL}-other", "code": "other-colour"}
+
+    async def read_and_wait(port: Any, release: Any) -> Any:
+        rows = await read_stored(port, release)
+        monkeypatch.setattr(parameter_registry, "_stored", read_stored)
+        await port.insert_one(custom_parameters.TYPE, added)
+        await parameter_registry.sync(port, release)
+        return rows
+
+    store.update(parameter())
+    store.update(parameter(**other))
+    store.delete("SearchParameter", "other")
+    until(lambda: not store.parts().registry.pending)
+    added = result(store, port.find_one(custom_parameters.TYPE, {"_id": "eye"}))
+    stored = json_text.parse(added["json"].encode()) | other
+    added |= {"_id": "another", "json": json_text.dump(stored)}
+    monkeypatch.setattr(parameter_registry, "_stored", read_and_wait)
+    result(store, parameter_registry.sync(port, release))
+    assert {entry.row.code: entry.state == "retiring" for entry in held(store)} == {
+        "eye-colour": False,
+        "other-colour": False,
+    }
 
 
 def test_of_every_type_of_parameter(store: Any) -> None:
