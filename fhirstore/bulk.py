@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal
 
 from fhirstore.documents import Prepared
-from fhirstore.errors import FhirError, TooLarge
+from fhirstore.errors import FhirError, TooLarge, Unavailable
 from fhirstore.repository import Repository
 
 # Some 5 MB of documents: far below the 48 MB of a message, and enough to make round trips not matter.
@@ -108,9 +108,9 @@ class BulkWriter:
     async def _put(self, resource: Prepared) -> Written:
         try:
             version = await self._repository.put(resource)
+        except Unavailable:
+            raise
         except FhirError as error:
-            if error.status == 503:
-                raise
             return error
         outcome = version.outcome
         assert outcome in ("created", "updated", "unchanged")

@@ -31,6 +31,7 @@ from click.testing import CliRunner, Result
 
 from fhirstore import Store, json_text
 from fhirstore.cli import main
+from fhirstore.errors import Unavailable
 from fhirstore.load import run as load_run
 from fhirstore.load.report import Counts, Report
 from fhirstore.load.run import Load
@@ -575,6 +576,56 @@ def test_without_validation_only_what_is_no_resource_is_rejected(
     assert loader.invoke(path, "--validation", "off").exit_code == 1
     assert set(loader.stored()) == {"Patient/a"}
     assert len(loader.rejected()) == 1
+
+
+def test_without_validation_one_odd_resource_does_not_end_the_load(
+    loader: Loader, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "a", patient("a") | {"meta": "x"}, patient("b"))
+    assert loader.invoke(path, "--validation", "off").exit_code == 1
+    assert set(loader.stored()) == {"Patient/b"}
+    (rejected,) = loader.rejected()
+    assert rejected["outcome"]["issue"][0]["diagnostics"] == "meta is an object"
+
+
+def test_a_late_resource_is_found_by_any_of_its_identifiers(loader: Loader, tmp_path: Path) -> None:
+    """`identifier` of a DocumentReference is its masterIdentifier as well; the document waits for a patient of the same load."""
+    document = {
+        "resourceType": "DocumentReference",
+        "id": "d",
+        "status": "current",
+        "masterIdentifier": {"system": "s", "value": "m"},
+        "subject": {"reference": by_identifier("1")},
+        "content": [{"attachment": {"title": "x"}}],
+    }
+    asking = {
+        "resourceType": "List",
+        "id": "l",
+        "status": "current",
+        "mode": "working",
+        "entry": [{"item": {"reference": "DocumentReference?identifier=s|m"}}],
+    }
+    report = loader.run(written(tmp_path / "a", asking, document, patient("a", "1")))
+    assert report.exit_code == 0
+    assert json.loads(loader.stored()["List/l"][1])["entry"][0]["item"] == {
+        "reference": "DocumentReference/d"
+    }
+
+
+def _only_in(process: int, uri: str, database: str) -> Store:
+    """A store; any other process that asks for one ends, as the operating system ends one when memory runs out."""
+    if os.getpid() != process:
+        os._exit(9)
+    return Store.connect(uri, database=database)
+
+
+def test_a_worker_that_dies_is_said(
+    loader: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load_run, "SMALL", 0)
+    connect = partial(_only_in, os.getpid(), loader.uri, loader.database.name)
+    with pytest.raises(Unavailable, match="a worker process has ended"):
+        Load([written(tmp_path / "a", patient("a"))], connect, 2).run()
 
 
 # the command ------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from fhirstore.load.report import Report
 from fhirstore.load.run import Load
 from fhirstore.settings import Settings
 from fhirstore.store import Store
+from fhirstore.validation import Level
 
 
 @click.command()
@@ -34,7 +35,9 @@ from fhirstore.store import Store
     help="Where what is rejected goes, each with its OperationOutcome.",
 )
 @click.option(
-    "--validation", type=click.Choice(["structure", "off"]), default="structure", show_default=True
+    "--validation",
+    type=click.Choice(["structure", "off"]),
+    help="Structure, unless FHIRSTORE_VALIDATION says off.",
 )
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @database_options
@@ -42,7 +45,7 @@ def load(
     paths: tuple[Path, ...],
     processes: int | None,
     rejects: Path,
-    validation: str,
+    validation: Level | None,
     quiet: bool,
     settings: Settings,
 ) -> None:
@@ -51,7 +54,8 @@ def load(
     May be interrupted and run again: what is there already and says the same is left alone. Ends with 1 if anything was
     rejected.
     """
-    settings = settings.model_copy(update={"validation": validation})
+    if validation is not None:
+        settings = settings.model_copy(update={"validation": validation})
     server = None
     if settings.uri is None:
         from fhirstore.embedded import start

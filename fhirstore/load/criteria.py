@@ -7,8 +7,8 @@ business identifier; one equality on `search.identifier` answers hundreds of the
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Container
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from fhirstore.errors import InvalidSearch
@@ -66,15 +66,3 @@ def _token(value: str, query: str) -> str:
 
 def _escaped(part: str) -> str:
     return part.replace("\\", "\\\\").replace("|", "\\|")
-
-
-def tokens(resource: Mapping[str, Any]) -> Iterator[str]:
-    """The tokens by which `resource` can be asked for by identifier, as the database keeps them."""
-    own = resource.get("identifier")
-    for identifier in own if isinstance(own, list) else [own]:
-        if not isinstance(identifier, dict):
-            continue
-        value, system = identifier.get("value"), identifier.get("system")
-        if isinstance(value, str):
-            yield _escaped(value)
-            yield f"{_escaped(system) if isinstance(system, str) else ''}|{_escaped(value)}"

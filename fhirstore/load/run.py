@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +24,9 @@ from typing import IO, Any
 
 from fhirstore import custom_parameters, parameter_registry
 from fhirstore.definitions import definitions
-from fhirstore.errors import NotFound, PreconditionFailed
+from fhirstore.errors import NotFound, PreconditionFailed, Unavailable
 from fhirstore.load.claims import Claims
-from fhirstore.load.report import UNREADABLE, Progress, Report
+from fhirstore.load.report import REASONS_KEPT, UNREADABLE, Progress, Report
 from fhirstore.load.sources import MEBIBYTE, Item, Refused, Sources
 from fhirstore.load.spool import Lost, Spool
 from fhirstore.load.worker import Done, Reject, Worker
@@ -106,6 +107,10 @@ class Load:
         pool = ProcessPoolExecutor(count, context, _begin, arguments)
         try:
             self._hand_out(pool, count * _AHEAD, units, spool, sources)
+        except BrokenProcessPool:
+            raise Unavailable(
+                "a worker process has ended, perhaps for want of memory: run the load again, with fewer --processes"
+            ) from None
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -194,7 +199,7 @@ class Load:
 
     def _reject(self, reject: Reject) -> None:
         report = self._report
-        if len(report.reasons) < 5:
+        if len(report.reasons) < REASONS_KEPT:
             issue = reject.outcome["issue"][0]
             where = issue.get("expression", [""])[0]
             said = f"{reject.source}: {where}{': ' if where else ''}{issue['diagnostics']}"

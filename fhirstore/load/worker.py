@@ -17,15 +17,16 @@ from fhirstore import json_text
 from fhirstore.bulk import BulkWriter
 from fhirstore.capabilities import ServerCapabilities
 from fhirstore.documents import Prepared
-from fhirstore.errors import FhirError, PreconditionFailed, Unavailable
+from fhirstore.errors import FhirError, PreconditionFailed
 from fhirstore.load.bundles import Entry, Identity, id_from_content, identity, split
 from fhirstore.load.claims import Claims
-from fhirstore.load.criteria import Criteria, criteria_of, is_conditional, tokens
+from fhirstore.load.criteria import Criteria, criteria_of, is_conditional
 from fhirstore.load.report import UNREADABLE, Counts
 from fhirstore.load.rewriting import references, rewrite
 from fhirstore.load.sources import Item
 from fhirstore.load.spool import Late, seen_key
 from fhirstore.opened import Opened
+from fhirstore.search.order import values_at
 from fhirstore.store import Store, finish
 
 # Places of the entries of one document, in the order of the whole load.
@@ -124,7 +125,8 @@ class Worker:
         waiting = [draft for draft in drafts if draft.asks]
         self._ask(waiting)
         self._write([draft for draft in waiting if not draft.asks], done)
-        done.late += [self._late(draft) for draft in waiting if draft.asks]
+        late = self._derived([draft for draft in waiting if draft.asks], done)
+        done.late += [self._late(draft, prepared) for draft, prepared in late]
         return done
 
     # reading ------------------------------------------------------------------------------------
@@ -259,19 +261,32 @@ class Worker:
         return True
 
     def _write(self, drafts: list[_Draft], done: Done) -> None:
-        prepared = [self._pipeline.derive(draft.resource, draft.identity.id) for draft in drafts]
-        for draft, added in zip(drafts, finish(self._writer.add(prepared)), strict=True):
+        ready = self._derived(drafts, done)
+        written = finish(self._writer.add([prepared for _, prepared in ready]))
+        for (draft, prepared), added in zip(ready, written, strict=True):
             type = draft.identity.type
             if added == "created":
                 done.count(type).created += 1
             elif added == "unchanged":
                 done.count(type).unchanged += 1
             elif added == "differs":
-                done.late.append(self._late(draft))
+                done.late.append(self._late(draft, prepared))
             else:
                 done.reject(draft.source, type, added, draft.entry.text)
 
-    def _late(self, draft: _Draft) -> Late:
+    def _derived(self, drafts: list[_Draft], done: Done) -> list[tuple[_Draft, Prepared]]:
+        """With what is derived from them; what that cannot be done of, which only unchecked ones are, is rejected."""
+        ready: list[tuple[_Draft, Prepared]] = []
+        for draft in drafts:
+            try:
+                prepared = self._pipeline.derive(draft.resource, draft.identity.id)
+            except FhirError as error:
+                done.reject(draft.source, draft.identity.type, error, draft.entry.text)
+            else:
+                ready.append((draft, prepared))
+        return ready
+
+    def _late(self, draft: _Draft, prepared: Prepared) -> Late:
         text = json_text.dump(draft.resource).encode()
         return Late(
             draft.seq,
@@ -280,7 +295,7 @@ class Worker:
             draft.identity.id,
             msgspec.Raw(text),
             list(dict.fromkeys(draft.asks)),
-            list(tokens(draft.resource)),
+            values_at(prepared.search, "identifier"),
         )
 
     # at the end ---------------------------------------------------------------------------------
@@ -306,8 +321,6 @@ class Worker:
         for (late, _), outcome in zip(ready, written, strict=True):
             counts = done.count(late.type)
             if isinstance(outcome, FhirError):
-                if isinstance(outcome, Unavailable):
-                    raise outcome
                 done.reject(late.source, late.type, outcome, bytes(late.resource))
             elif outcome == "created":
                 counts.created += 1
