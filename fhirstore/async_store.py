@@ -119,15 +119,21 @@ class AsyncStore:
 
     async def close(self) -> None:
         """Close what this store opened itself. A client that was handed in stays open."""
-        if self._background is not None:
-            await self._background.stop()
-        await self.port.close()
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        try:
+            if self._background is not None:
+                await self._background.stop()
+            await self.port.close()
+        finally:
+            if self._server is not None:
+                self._server.close()
+                self._server = None
 
     async def __aenter__(self) -> AsyncStore:
-        await self._open()
+        try:
+            await self._open()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(

@@ -11,7 +11,7 @@ from fhirstore.errors import BadRequest, MalformedContent
 from fhirstore.graphs import DEFAULT_BASE
 from fhirstore.opened import Opened
 from fhirstore.rdf import Options, Projection, statements
-from fhirstore.store import Store, finish
+from fhirstore.store import Store, each, finish
 from fhirstore.versions import Version
 
 Format = Literal["ntriples", "nquads", "turtle"]
@@ -75,7 +75,7 @@ class Export:
         progress = progress or Progress()
         progress.total = finish(selection.size(self._opened, self._selection, self._history))
         say(progress)
-        for version in _each(self._versions()):
+        for version in each(self._versions()):
             try:
                 text = self._text(version, progress.written)
             except MalformedContent as error:
@@ -99,11 +99,3 @@ class Export:
             return statements.nquads(self._projection, version.resource, number, name)
         text = self._projection.turtle(version.resource)
         return text if number == 0 else statements.without_prefixes(text)
-
-
-def _each(found: AsyncIterator[Version]) -> Iterator[Version]:
-    async def following() -> Version | None:
-        return await anext(found, None)
-
-    while (version := finish(following())) is not None:
-        yield version

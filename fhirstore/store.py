@@ -8,7 +8,7 @@ loop.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -43,6 +43,18 @@ def finish(coroutine: Coroutine[Any, Any, T]) -> T:
         return result
     coroutine.close()
     raise RuntimeError("a blocking port suspended")
+
+
+def each(found: AsyncIterator[T]) -> Iterator[T]:
+    """What an iterator yields that never suspends."""
+
+    async def following() -> list[T]:
+        async for one in found:
+            return [one]
+        return []
+
+    while one := finish(following()):
+        yield from one
 
 
 def _as(method: Callable[..., Any]) -> Callable[[F], F]:
@@ -133,7 +145,11 @@ class Store:
         finish(self._store.close())
 
     def __enter__(self) -> Store:
-        self._open()
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(

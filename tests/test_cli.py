@@ -20,6 +20,8 @@ from click.testing import CliRunner, Result
 
 from fhirstore import Store, json_text, migrate
 from fhirstore.cli import main
+from fhirstore.ports.driver import DriverPort
+from fhirstore.ports.port import CommandFailed
 from fhirstore.settings import Settings
 from tests.sample_data import fill
 
@@ -283,11 +285,34 @@ def test_search_prints_a_resource_a_line(shell: Shell, wire_uri: str, filled: st
         ("Patient?nmae=x", "error: nmae: Patient has no search parameter 'nmae'"),
         ("Patient?birthdate=soon", "error: birthdate: "),
         ("Pattient?name=x", "'Pattient' is not a resource type"),
-        ("?name=x", "'' is not a resource type"),
     ],
 )
 def test_a_wrong_search_is_said(shell: Shell, command: str, query: str, said: str) -> None:
     assert said in shell(command, query, status=1)
+
+
+def test_a_search_prints_what_it_includes(shell: Shell) -> None:
+    def printed(query: str) -> list[str]:
+        found = map(json.loads, shell("search", query).splitlines())
+        return [f"{resource['resourceType']}/{resource['id']}" for resource in found]
+
+    (patient,) = printed("Patient?family=third")
+    assert set(printed("Patient?family=third&_revinclude=Observation:subject")) == {
+        patient, *printed(f"Observation?subject={patient}")
+    }  # fmt: skip
+    assert patient in printed(f"{patient}/*")
+    assert printed(f"{patient}/Observation") == printed(f"Observation?subject={patient}")
+    assert printed("?_type=Patient&family=third") == [patient]
+    assert shell("search", f"{patient}/Observation", "--count").strip().isdigit()
+
+
+def test_what_the_server_refused_is_said(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*arguments: Any, **named: Any) -> None:
+        raise CommandFailed("index options differ", 85)
+
+    monkeypatch.setattr(DriverPort, "find", refused)
+    said = shell("search", "Patient?family=x", status=1)
+    assert said == "error: the server refused: index options differ\n"
 
 
 def test_all_that_is_wrong_with_a_search_is_said(shell: Shell) -> None:

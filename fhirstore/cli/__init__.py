@@ -50,13 +50,14 @@ class _Commands(click.Group):
         """Errors of the store are for a person here, not for a programmer."""
         try:
             return super().invoke(context)
+        except CommandFailed as error:
+            # Its outcome says less than a person needs here, for it is also what a client is shown.
+            click.echo(f"error: the server refused: {error}", err=True)
+            sys.exit(1)
         except FhirError as error:
             for issue in error.issues:
                 where = f"{issue.expression}: " if issue.expression else ""
                 click.echo(f"{issue.severity}: {where}{issue.diagnostics}", err=True)
-            sys.exit(1)
-        except CommandFailed as error:
-            click.echo(f"error: the server refused: {error}", err=True)
             sys.exit(1)
 
 

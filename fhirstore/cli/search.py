@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
+from fhirstore import selection
 from fhirstore.cli.options import database_options
 from fhirstore.settings import Settings
+from fhirstore.store import each
 
 
 @click.command()
@@ -14,16 +18,22 @@ from fhirstore.settings import Settings
 @click.option("--count", is_flag=True, help="Only how many there are.")
 @database_options
 def search(query: str, limit: int, count: bool, settings: Settings) -> None:
-    """Print what a search finds, one resource a line: 'Patient?name=mull&birthdate=lt1980'."""
-    type, _, parameters = query.partition("?")
+    """Print what a search finds and includes, one resource a line.
+
+    \b
+    'Patient?name=mull&birthdate=lt1980'
+    'Patient/1/Observation?code=8867-4'    within a compartment
+    'Patient/1/*'                          all of a compartment
+    '?_type=Patient,Group&_id=1'           of several types
+    """
+    asked = selection.parse(query)
     with settings.store() as store:
         if count:
-            page = store.search(
-                type, f"{parameters}&_summary=count" if parameters else "_summary=count"
-            )
+            asked = replace(asked, query=f"{asked.query}&_summary=count".removeprefix("&"))
+            page = store.search(asked.type, asked.query, compartment=asked.compartment)
             click.echo(page.total)
             return
-        for number, match in enumerate(store.iterate(type, parameters), 1):
+        for number, match in enumerate(each(selection.versions(store.parts(), asked)), 1):
             click.echo(match.json)
             if number == limit:
                 return
