@@ -6,6 +6,7 @@ server goes on in the background until `stop`.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from fhirstore.embedded.locks import is_held
 from fhirstore.errors import ServerStartFailed
 
 # What a person would ask first, and what each shows.
@@ -61,10 +63,11 @@ class Demo:
 
     def stop(self) -> bool:
         """Stop the server of an earlier run. Whether there was one."""
-        try:
-            number = int(self._pid_file.read_text())
-        except (FileNotFoundError, ValueError):
+        if not is_held(self._pid_file):
+            # Its number may be that of any other process by now.
+            self._pid_file.unlink(missing_ok=True)
             return False
+        number = int(self._pid_file.read_text())
         self._pid_file.unlink()
         try:
             os.kill(number, signal.SIGTERM)
@@ -97,15 +100,18 @@ class Demo:
         port = _free_port(port)
         arguments = ["serve", "--path", str(self._database), "--port", str(port)]
         self.say(f"$ fhirstore {' '.join(arguments)} &")
-        with self._log.open("ab") as log:
+        # The server inherits the lock on the file with its number, and so holds it for as long as it runs.
+        with self._log.open("ab") as log, self._pid_file.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
             server = subprocess.Popen(
                 [sys.executable, "-m", "fhirstore", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                pass_fds=(lock.fileno(),),
             )
-        self._pid_file.write_text(str(server.pid))
+            lock.write(str(server.pid))
         base = f"http://127.0.0.1:{port}/fhir"
         _wait(lambda: _answers(base, server), f"the server does not answer; see {self._log}")
         return base

@@ -73,7 +73,16 @@ class Reindexing:
 
     async def forget(self, job: str) -> None:
         """Forget how far a job is, once it is done."""
-        for note in await self.port.find(PROGRESS, {"job": job}, projection={"_id": 1}):
+        await self._forget({"job": job})
+
+    async def forget_others(self, beginning: str, job: str) -> None:
+        """Forget all jobs whose names begin so, but `job`: they were about something that is no more."""
+        await self._forget(
+            {"job": {"$gte": beginning, "$lt": f"{beginning}\U0010ffff", "$ne": job}}
+        )
+
+    async def _forget(self, filter: dict[str, Any]) -> None:
+        for note in await self.port.find(PROGRESS, filter, projection={"_id": 1}):
             await self.port.delete_one(PROGRESS, {"_id": note["_id"]})
 
     async def _collection(self, name: str, type: str, key: str, filter: dict[str, Any]) -> Gone:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 import time
+from importlib.metadata import version
 
 import click
 from rich.console import Console
@@ -50,7 +52,10 @@ def _type(parts: Opened, type: str, bar: _Bar) -> int:
     """Derive a type again; how many resources nothing could be derived from."""
     port = parts.setting.port
     reindexing = Reindexing(port, parts.repository.pipeline, say=bar.say)
-    job, began = f"type-{type}", time.monotonic()
+    began = time.monotonic()
+    job = f"type-{type}-{_derivation(parts)}"
+    # What an interrupted run has done by other rules is to be done again.
+    finish(reindexing.forget_others(f"type-{type}-", job))
     gone = finish(reindexing.type(type, job))
     finish(reindexing.forget(job))
     turtle = 0
@@ -64,6 +69,15 @@ def _type(parts: Opened, type: str, bar: _Bar) -> int:
     said += f", {turtle:,} graphs" if turtle else ""
     click.echo(said + (f", {failed:,} failed" if failed else ""))
     return failed
+
+
+def _derivation(parts: Opened) -> str:
+    """By what values are derived: the same for the same version, parameters and base URLs."""
+    setting = parts.setting
+    said = repr(
+        (version("fhirstore-mongodb"), parts.registry.generation, sorted(setting.base_urls))
+    )
+    return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 
 def _print(registry: parameter_registry.Registry) -> None:
