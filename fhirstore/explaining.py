@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from fhirstore.errors import InvalidSearch
 from fhirstore.ports.port import Document
 from fhirstore.search.conditions import Condition
 from fhirstore.search.explanation import Counted, Explanation, explain, indexes_in
@@ -37,6 +38,9 @@ class Explaining:
 
     async def _explain(self, type: str, query: Pairs, handling: Handling) -> Explanation:
         planned = self.searcher.plan(type, query, None, handling)
+        if planned.query.contained != "false":
+            said = "a search of contained resources is made of others, and is not explained"
+            raise InvalidSearch(said, code="not-supported", expression="_contained")
         made = await self.searcher.settled(planned)
         asked = [
             replace(phase, conditions=conditions)

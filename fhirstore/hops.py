@@ -1,10 +1,10 @@
 """From one type to another: what chained and reverse-chained parameters ask of other collections, settled before the
 search itself.
 
-`subject:Patient.name=peter` is settled from its selective end. Either the patients are found first, and become the
-equalities that `subject` is asked for; or, where they are too many, the observations that meet everything else are
-walked, and the patients that they refer to are asked whether they are called so. The smaller side is found by reading
-no further than it takes to tell. No side is ever held beyond `MOST` ids.
+`subject:Patient.name=peter` is settled from its smaller end. Either the patients are found, and become the equalities
+that `subject` is asked for; or the observations that meet everything else are, and the patients that they refer to are
+asked whether they are called so. Which end is the smaller one shows by reading both in turns: the cost is twice that of
+the smaller one at most. No side is ever held beyond `MOST` ids.
 
 This is the one place where a search goes from one type to another.
 """
@@ -48,7 +48,7 @@ from fhirstore.terminology import Terminology
 
 # The most resources that a hop may lead to or come from: some megabytes of ids, and the largest `$in` that servers answer well.
 MOST = 20_000
-# So much is read at a time of each side. Where one has less, the other is not even looked at.
+# So much is read at a time of each side: where the first that is read has less, the other is not even looked at.
 _BATCH = 500
 
 
@@ -168,15 +168,17 @@ class Hops:
         and the field an index."""
         filter = self._filter(hop.type, await self.settle(hop.type, hop.conditions))
         said: dict[str, None] = {}
-        async for document in self.port.stream(
+        stream = self.port.stream(
             hop.type, filter, projection={"search.url": 1, "search.version": 1}
-        ):
-            urls = values_at(document, "search.url")
-            versions = values_at(document, "search.version")
-            said.update(dict.fromkeys(urls))
-            said.update((f"{url}|{version}", None) for url in urls for version in versions)
-            if len(said) > MOST:
-                raise _too_many(hop)
+        )
+        async with aclosing(stream):
+            async for document in stream:
+                urls = values_at(document, "search.url")
+                versions = values_at(document, "search.version")
+                said.update(dict.fromkeys(urls))
+                said.update((f"{url}|{version}", None) for url in urls for version in versions)
+                if len(said) > MOST:
+                    raise _too_many(hop)
         if not said:
             return Never()
         link = All((Among("path", hop.by), Among("url", tuple(said))))

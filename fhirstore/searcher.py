@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -231,15 +232,15 @@ class Searcher:
         flat = to_filter(within, frozenset({within.field}))
         values: set[Any] = set()
         # Also finds documents of which one element is above, and another below: their values are passed over.
-        async for document in self.port.stream(
-            made.query.type, flat, projection={"_id": 0, within.field: 1}
-        ):
-            found = values_at(document, within.field)
-            # A Range beside the numbers lies between no numbers.
-            plain = (value for value in found if not isinstance(value, dict))
-            values.update(value for value in plain if lies_within(within, value))
-            if len(values) > _MOST_LOOKED_UP:
-                return condition
+        stream = self.port.stream(made.query.type, flat, projection={"_id": 0, within.field: 1})
+        async with aclosing(stream):
+            async for document in stream:
+                found = values_at(document, within.field)
+                # A Range beside the numbers lies between no numbers.
+                plain = (value for value in found if not isinstance(value, dict))
+                values.update(value for value in plain if lies_within(within, value))
+                if len(values) > _MOST_LOOKED_UP:
+                    return condition
         return Among(within.field, tuple(sorted(values))) if values else Never()
 
     async def _order_groups(

@@ -9,6 +9,7 @@ import pymongo
 import pytest
 
 from fhirstore import Store
+from fhirstore.errors import InvalidSearch
 from tests.sample_data import fill
 
 UCUM = "http://unitsofmeasure.org"
@@ -126,3 +127,9 @@ def test_a_page_far_on_costs_what_the_second_does(store: Store) -> None:
         seen.add(len(token or ""))
         token = page.next
     assert max(seen) - min(seen) < 20
+
+
+def test_contained_resources_are_not_explained_as_if_they_were_none(store: Store) -> None:
+    with pytest.raises(InvalidSearch) as caught:
+        store.explain("Medication", "code=x&_contained=true")
+    assert caught.value.issues[0].expression == "_contained"

@@ -94,6 +94,12 @@ WRONG = [
     ("_total=all", "value", "_total"),
     ("_sort=nothing", "value", "_sort"),
     ("_sort=_score", "not-supported", "_sort"),
+    (
+        "_include=" + ",".join(["Patient:organization"] * (MOST_VALUES + 1)),
+        "too-costly",
+        "_include",
+    ),
+    ("_sort=" + ",".join(["name"] * (MOST_VALUES + 1)), "too-costly", "_sort"),
     ("gender=" + ",".join("x" * 1 for _ in range(MOST_VALUES + 1)), "too-costly", "gender"),
 ]
 

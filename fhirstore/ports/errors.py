@@ -17,7 +17,14 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
-from fhirstore.errors import BadRequest, Conflict, TooLarge, Unavailable, Unprocessable
+from fhirstore.errors import (
+    BadRequest,
+    Conflict,
+    InvalidSearch,
+    TooLarge,
+    Unavailable,
+    Unprocessable,
+)
 from fhirstore.ports.port import CommandFailed, DuplicateKey
 
 # What a driver call can raise for reasons that are not mistakes in this package.
@@ -40,6 +47,8 @@ _UNAVAILABLE = frozenset(
 _TRANSIENT = frozenset({112, 251, 16777220})
 # FailedToParse, InvalidOptions, CommandNotSupported, ReadConcernMajorityNotEnabled and "not implemented".
 _READ_CONCERN = frozenset({2, 9, 72, 115, 148, 238})
+# BadValue, and MongoDB's own for a pattern that PCRE does not take. Patterns are ours, so that they can only be too long.
+_BAD_PATTERN = frozenset({2, 51091})
 COMMAND_NOT_SUPPORTED = 115
 NAMESPACE_NOT_FOUND = 26
 
@@ -116,6 +125,8 @@ def _of_code(error: OperationFailure, text: str) -> Exception:
         return Conflict(f"another writer was faster: {text}", code="transient")
     if code in _UNAVAILABLE:
         return Unavailable(f"the database cannot serve this now: {text}")
+    if code in _BAD_PATTERN and "regex" in text.lower():
+        return InvalidSearch("the database cannot look for so long a text", code="too-long")
     return CommandFailed(text, code)
 
 

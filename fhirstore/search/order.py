@@ -227,11 +227,9 @@ def _phases(
     key, rest = keys[0], keys[1:]
     missing = key.missing()
     value = None
-    following = None
     if after is not None:
         value = after.values[0]
         following = Place(after.values[1:], after.id)
-        has_value = conditions
         if value is None:
             if missing is not None:
                 yield from _phases((*conditions, missing), order, rest, following)

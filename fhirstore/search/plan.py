@@ -60,11 +60,6 @@ class Plan:
     single: frozenset[str]
 
     @property
-    def condition(self) -> Condition:
-        """What a document meets that is a match."""
-        return self.together(self.conditions)
-
-    @property
     def unfiltered(self) -> bool:
         """Whether every resource of the type is a match."""
         return not self.conditions

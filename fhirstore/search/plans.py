@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from fhirstore.definitions import Definitions
+from fhirstore.search import moment
 from fhirstore.search.parameter_type import Asking
 from fhirstore.search.plan import Plan, plan
 from fhirstore.search.query import Handling, parse
@@ -20,7 +21,8 @@ from fhirstore.search.query_string import Pairs
 _MOST = 512
 # Of longer queries none is kept, so that the plans stay within some megabytes.
 _LONGEST = 2000
-_PAGE = "_page"
+# Each has a value of its own with every search: a plan that has one in it is not asked for again.
+_ALWAYS_NEW = ("_page", moment.PARAMETER)
 
 
 class Plans:
@@ -66,7 +68,7 @@ class Plans:
 def _may_be_kept(pairs: Pairs) -> bool:
     length = 0
     for name, value in pairs:
-        if name == _PAGE or "ap" in value:
+        if name in _ALWAYS_NEW or "ap" in value:
             return False
         length += len(name) + len(value)
     return length <= _LONGEST

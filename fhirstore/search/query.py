@@ -149,22 +149,23 @@ class _Reader:
         self._values = 0
 
     def read(self, name: str, value: str) -> None:
+        try:
+            self._read(name, value)
+        except InvalidSearch as error:
+            for issue in error.issues:
+                self._refused(name, issue)
+
+    def _read(self, name: str, value: str) -> None:
         base, _, modifier = name.partition(":")
+        control = _CONTROLS.get(base)
         if base in ("_include", "_revinclude"):
             self._include(name, base, modifier, value)
-            return
-        control = _CONTROLS.get(base)
-        if control is not None:
-            if modifier:
-                self._unsupported(name, f"{base} takes no modifier")
-            else:
-                control(self, base, value)
+        elif control is None:
+            self._ask(name, base, modifier, value)
+        elif modifier:
+            self._unsupported(name, f"{base} takes no modifier")
         else:
-            try:
-                self._ask(name, base, modifier, value)
-            except InvalidSearch as error:
-                for issue in error.issues:
-                    self._refused(name, issue)
+            control(self, base, value)
 
     def _ask(self, name: str, base: str, modifier: str, value: str) -> None:
         if base in _NOT_YET:
@@ -197,7 +198,7 @@ class _Reader:
             subset=subset,
             as_of=self._controls.get(moment.PARAMETER),
             contained=self._controls.get("_contained", "false"),
-            inclusions=tuple(dict.fromkeys(self._inclusions)),
+            inclusions=tuple(self._inclusions),
             parameters=(*self._used, *controls),
             issues=tuple(self._issues),
         )
@@ -290,7 +291,9 @@ class _Reader:
             self._unsupported(name, f"{base} takes :iterate, not :{modifier[:40]}")
             return
         reverse = base == "_revinclude"
-        for part in value.split(","):
+        parts = value.split(",")
+        self._count(name, len(parts))
+        for part in dict.fromkeys(parts):
             try:
                 inclusion = inclusion_of(
                     name, part, self._definitions, reverse=reverse, iterate=bool(modifier)
@@ -298,11 +301,14 @@ class _Reader:
             except InvalidSearch as error:
                 self._issues += error.issues
             else:
-                self._inclusions.append(inclusion)
-                self._used.append((name, part))
+                if inclusion not in self._inclusions:
+                    self._inclusions.append(inclusion)
+                    self._used.append((name, part))
 
     def sort(self, name: str, value: str) -> None:
-        for entry in value.split(","):
+        entries = value.split(",")
+        self._count(name, len(entries))
+        for entry in entries:
             code = entry.strip().removeprefix("-")
             if not code:
                 continue

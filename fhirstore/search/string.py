@@ -10,6 +10,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from fhirstore.errors import InvalidSearch
@@ -61,13 +62,26 @@ def check_pattern(text: str) -> None:
 
 @lru_cache(maxsize=1)
 def _variants() -> dict[str, str]:
-    """Each letter that others are with an accent, and those: a class of a pattern without its brackets."""
-    found: dict[str, str] = {}
+    """Each letter that others are with an accent, and those: a class of a pattern without its brackets.
+
+    Small letters alone, the neighbours as a range, since servers limit a pattern (SecantusDB to 1,000 characters).
+    """
+    found: dict[str, list[int]] = {}
     for character in map(chr, (*range(0xC0, 0x250), *range(0x370, 0x530))):
         plain = fold(character)
-        if len(plain) == 1 and plain != character:
-            found[plain] = found.get(plain, plain) + character
-    return found
+        if len(plain) == 1 and plain != character == character.lower():
+            found.setdefault(plain, []).append(ord(character))
+    return {plain: plain + _ranges(codes) for plain, codes in found.items()}
+
+
+def _ranges(codes: Sequence[int]) -> str:
+    """Ascending code points as the inside of a class."""
+    made, first = "", codes[0]
+    for code, following in pairwise((*codes, 0)):
+        if following != code + 1:
+            made += chr(first) if first == code else f"{chr(first)}-{chr(code)}"
+            first = following
+    return made
 
 
 def unaccented_pattern(text: str) -> str:
