@@ -46,7 +46,7 @@ class Background:
         try:
             await self._work(self._stop.is_set)
         except Exception:
-            log.exception("work in the background ended early; it goes on with the next opening")
+            log.exception("work in the background ended early; it is tried again")
 
     def _run_here(self) -> None:
         """Run to the end on a port that never suspends."""

@@ -23,10 +23,9 @@ class ServerCapabilities:
 
     `version` is what it calls itself, `product` what it is: "MongoDB", "SecantusDB", or "compatible" for others that
     speak the protocol. `transactions` says whether sessions with transactions work, `partial_indexes` whether its
-    planner uses a partial index for what it covers, `views` and `explain` whether it has those, `change_streams`
-    whether they may be tried. `scans_for_or` says that an `$or` makes it read the whole collection, even beside an
-    indexed equality. `explains_one_predicate`: its explain knows of an index only where a filter has a single
-    predicate, whatever it then does.
+    planner uses a partial index for what it covers, `change_streams` whether they may be tried. `scans_for_or` says
+    that an `$or` makes it read the whole collection, even beside an indexed equality. `explains_one_predicate`: its
+    explain knows of an index only where a filter has a single predicate, whatever it then does.
     """
 
     version: str
@@ -34,8 +33,6 @@ class ServerCapabilities:
     topology: Topology
     transactions: bool
     partial_indexes: bool
-    views: bool
-    explain: bool
     change_streams: bool
     scans_for_or: bool = False
     explains_one_predicate: bool = False
@@ -47,7 +44,7 @@ async def probe(port: Port) -> ServerCapabilities:
     hello = await _answer(port, {"hello": 1})
     build = await _answer(port, {"buildInfo": 1})
     if hello is None:
-        return ServerCapabilities("", port.driver, "in process", False, False, False, False, False)
+        return ServerCapabilities("", port.driver, "in process", False, False, False)
     build = build or {}
     version = str(build.get("version", ""))
     product = _product(build)
@@ -60,8 +57,6 @@ async def probe(port: Port) -> ServerCapabilities:
         topology=topology,
         transactions=topology != "standalone",
         partial_indexes=is_mongodb,
-        views=True,
-        explain=True,
         change_streams=topology != "standalone" and (is_mongodb or product == "SecantusDB"),
         scans_for_or=await _scans(port, {"$or": either}),
         explains_one_predicate=await _scans(port, {"value": "a"}),

@@ -67,9 +67,6 @@ class Prepared:
             if name != "meta" and name != "resourceType"
         }
 
-    def json(self, version: int, last_updated: datetime) -> str:
-        return json_text.dump(self.resource(version, last_updated))
-
     def document(self, version: int, last_updated: datetime, method: str) -> dict[str, Any]:
         """The document of the current collection that says this version."""
         resource = self.resource(version, last_updated)
@@ -225,14 +222,11 @@ class Pipeline:
             raise MalformedContent("a resource is a JSON object")
         return resource
 
-    def check(self, resource: Mapping[str, Any]) -> list[Issue]:
-        """Every problem of `resource` at the pipeline's level of validation."""
-        issues = validate(resource, self.definitions, level=self.level)
-        if (
-            self.level != "off"
-            and not issues
-            and resource.get("resourceType") == custom_parameters.TYPE
-        ):
+    def check(self, resource: Mapping[str, Any], level: Level | None = None) -> list[Issue]:
+        """Every problem of `resource`, at the pipeline's level of validation if no other is given."""
+        level = level or self.level
+        issues = validate(resource, self.definitions, level=level)
+        if level != "off" and not issues and resource.get("resourceType") == custom_parameters.TYPE:
             return custom_parameters.problems(resource, self.definitions)
         return issues
 

@@ -157,13 +157,6 @@ class Unprocessable(FhirError):
     code = "processing"
 
 
-class TooManyRequests(FhirError):
-    """429: the caller has to slow down."""
-
-    status = 429
-    code = "throttled"
-
-
 class NotImplementedByStore(FhirError):
     """501: FHIR defines it, this store has not built it."""
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from fhirstore.async_store import AsyncStore
 from fhirstore.store import Store
-
-if TYPE_CHECKING:
-    from fhirstore.validation import Level
+from fhirstore.validation import Level
 
 # Where an embedded store lies if nothing else is said.
 DEFAULT_PATH = Path("fhirstore-data")
 
 
 class Settings(BaseSettings):
-    """`FHIRSTORE_URI`, `FHIRSTORE_PATH` and `FHIRSTORE_DATABASE`; what is given to the constructor goes before them.
+    """`FHIRSTORE_URI`, `FHIRSTORE_PATH`, `FHIRSTORE_DATABASE` and `FHIRSTORE_VALIDATION` ("structure" or "off"); what is
+    given to the constructor goes before them.
 
     With a `uri` the store is on that server; without, it is embedded in the directory `path`.
     """
@@ -28,7 +27,7 @@ class Settings(BaseSettings):
     uri: str | None = None
     path: Path = DEFAULT_PATH
     database: str = "fhir"
-    validation: str = "structure"
+    validation: Level = "structure"
 
     @classmethod
     def of(cls, **options: Any) -> Settings:
@@ -45,22 +44,18 @@ class Settings(BaseSettings):
         where = _without_password(self.uri) if self.uri else f"embedded in {self.path}"
         return f"{self.database!r}, {where}"
 
-    @property
-    def level(self) -> Level:
-        return "off" if self.validation == "off" else "structure"
-
     def store(self) -> Store:
         """A blocking store in this database. Raises Unavailable, ServerStartFailed."""
         if self.uri:
-            return Store.connect(self.uri, database=self.database, validation=self.level)
-        return Store.embedded(str(self.path), database=self.database, validation=self.level)
+            return Store.connect(self.uri, database=self.database, validation=self.validation)
+        return Store.embedded(str(self.path), database=self.database, validation=self.validation)
 
     def async_store(self, base_urls: tuple[str, ...] = ()) -> AsyncStore:
         """The same for asyncio; to be called in the event loop that will use it."""
         options: dict[str, Any] = {
             "database": self.database,
             "base_urls": base_urls,
-            "validation": self.level,
+            "validation": self.validation,
         }
         if self.uri:
             return AsyncStore.connect(self.uri, **options)

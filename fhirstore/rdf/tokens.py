@@ -1,7 +1,8 @@
 """Turtle's tokens: one regular expression that cuts a whole document, since that is what makes reading fast.
 
-N-Triples is Turtle with less in it, and is cut the same way. The classes of characters are those of the grammar
-(https://www.w3.org/TR/turtle/#sec-grammar-grammar). IRIs are taken as HL7 publishes them, with `|` and the like in them.
+N-Triples has a line for each triple, and a pattern of its own (`parsing_ntriples`). The classes of characters are those of
+the grammar (https://www.w3.org/TR/turtle/#sec-grammar-grammar). IRIs are taken as HL7 publishes them, with `|` and the
+like in them.
 """
 
 from __future__ import annotations

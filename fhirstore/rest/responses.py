@@ -109,7 +109,7 @@ def outcome(issues: list[Issue]) -> str:
 def of_error(error: FhirError) -> Response:
     """The OperationOutcome of an error, with the headers that help a client on."""
     made = Response(error.status, json_text.dump(error.outcome()))
-    if error.status in (429, 503):
+    if error.status == 503:
         made.headers.append((b"retry-after", b"1"))
     elif error.status == 413:
         # The rest of the content stays unread, so nothing that follows on this connection could be understood.
