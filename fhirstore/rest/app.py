@@ -119,6 +119,8 @@ class Facade:
         if interaction is None:
             return Response(204, "", [(b"allow", self._allowed(request))])
         request.negotiate(request.query())
+        # A Host that is none has to be refused before anything is written, not when its answer is put together.
+        request.settle_base_url()
         response = await interaction(self._store, request)
         return await response.in_the_form_of(request)
 

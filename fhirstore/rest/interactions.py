@@ -167,6 +167,7 @@ def _written(request: Request, version: Version, status: int) -> Response:
     else:
         body = "" if returns == "minimal" else _said(version)
         made = Response(status, body, responses.version_headers(version))
+    made.is_of_write = True
     if status == 201:
         made.headers.append((b"location", responses.version_url(request, version)))
     if request.preferences.returns is not None:

@@ -140,17 +140,20 @@ class Request:
 
     @property
     def base_url(self) -> str:
-        """The service base URL, as this client sees it: what links start with. Raises BadRequest for a Host that is none."""
-        if self._base_url is None:
-            self._base_url = self.settings.base_url or self._base_url_of_request()
+        """The service base URL, as this client sees it: what links start with."""
+        assert self._base_url is not None
         return self._base_url
+
+    def settle_base_url(self) -> None:
+        """Work out the base URL. Raises BadRequest for a Host that is none."""
+        self._base_url = self.settings.base_url or self._base_url_of_request()
 
     def _base_url_of_request(self) -> str:
         scheme: str = self.scope.get("scheme", "http")
         host = self.header(b"host")
         prefix: str = self.scope.get("root_path", "")
         if self.settings.trust_forwarded:
-            scheme = self._forwarded(b"x-forwarded-proto") or scheme
+            scheme = (self._forwarded(b"x-forwarded-proto") or scheme).lower()
             host = self._forwarded(b"x-forwarded-host") or host
             prefix = (self._forwarded(b"x-forwarded-prefix") or "").rstrip("/") + prefix
         if host is None:

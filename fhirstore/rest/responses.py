@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from starlette.types import Send
 
 from fhirstore import json_text
-from fhirstore.errors import FhirError, Issue, operation_outcome
+from fhirstore.errors import FhirError, Issue, NotAcceptable, operation_outcome
 from fhirstore.rest import turtle
 from fhirstore.rest.headers import accepts_gzip, http_date
+from fhirstore.rest.media_types import FHIR_JSON, content_type
 from fhirstore.rest.request import Request
 from fhirstore.versions import Version
 
@@ -30,22 +31,33 @@ _ALWAYS: Headers = [
 
 @dataclass(slots=True)
 class Response:
-    """What is answered. `body` is compact JSON text, "" for none; Turtle where `is_turtle`."""
+    """What is answered. `body` is compact JSON text, "" for none; Turtle where `is_turtle`.
+
+    `is_of_write` where the answer tells of what is written by now: no error may take its place.
+    """
 
     status: int
     body: str = ""
     headers: Headers = field(default_factory=list)
     is_turtle: bool = False
+    is_of_write: bool = False
 
     async def in_the_form_of(self, request: Request) -> Response:
         """The same in the format that `request` negotiated. Raises NotAcceptable where Turtle cannot say it.
 
-        The OperationOutcome of an error has no address, and the error may be that of the service base.
+        The OperationOutcome of an error has no address, and the error may be that of the service base. What is written
+        and cannot be said in Turtle is answered in JSON: after an error the client would write it again.
         """
         if not (self.body and request.wants_turtle) or self.is_turtle:
             return self
         base = request.base_url if self.status < 400 else None
-        text = await turtle.from_json(self.body, base, request.versions[0])
+        try:
+            text = await turtle.from_json(self.body, base, request.versions[0])
+        except NotAcceptable:
+            if not self.is_of_write:
+                raise
+            request.content_type = content_type(FHIR_JSON)
+            return self
         return replace(self, body=text, is_turtle=True)
 
     async def send(self, request: Request, send: Send) -> None:

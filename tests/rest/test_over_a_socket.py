@@ -1110,9 +1110,17 @@ def test_links_start_with_the_host_that_was_asked(
     assert bundle["entry"][0]["fullUrl"].startswith(f"{base}/Patient/")
 
 
-def test_a_host_that_is_none_is_refused(client: httpx.Client) -> None:
-    answer = client.get("Patient", headers={"Host": 'a"b'})
+@pytest.mark.parametrize("host", ['a"b', "ex@mple", "", "myhost:"])
+def test_a_host_that_is_none_is_refused_before_anything_is_written(
+    client: httpx.Client, host: str
+) -> None:
+    assert client.get("Patient", headers={"Host": host}).status_code == 400
+    family = f"Host{secrets.token_hex(4)}"
+    headers = {"Host": host, "Prefer": "return=minimal"}
+    answer = client.post("Patient", json=patient(family=family), headers=headers)
     assert answer.status_code == 400
+    assert "is no address" in check_outcome(answer)[0]["diagnostics"]
+    assert client.get(f"Patient?family={family}").json()["total"] == 0
 
 
 def test_options_of_a_deployment(wire_uri: str, database: str) -> None:
@@ -1124,7 +1132,7 @@ def test_options_of_a_deployment(wire_uri: str, database: str) -> None:
         httpx.Client(base_url=f"{served.url}/") as client,
     ):
         assert urlsplit(served.url).path == ""
-        forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "fhir.example", "X-Forwarded-Prefix": "/r4"}  # fmt: skip
+        forwarded = {"X-Forwarded-Proto": "HTTPS", "X-Forwarded-Host": "fhir.example", "X-Forwarded-Prefix": "/r4"}  # fmt: skip
         bundle = client.get("Patient?_count=1&nothing=1", headers=forwarded).json()
         assert link(bundle, "self") == "https://fhir.example/r4/Patient?_count=1"
         strict = {"Prefer": "handling=strict"}

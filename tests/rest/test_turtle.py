@@ -218,3 +218,25 @@ def test_what_turtle_cannot_say_is_not_acceptable(
             assert answer.status_code == 406
             assert projection.from_turtle(answer.text)["issue"][0]["expression"] == [place]
         assert httpx.get(f"{running.url}/Basic/odd").status_code == 200
+
+
+@pytest.mark.parametrize("prefer", ["return=representation", "return=OperationOutcome"])
+def test_a_write_that_turtle_cannot_say_is_answered_in_json(
+    client: httpx.Client, prefer: str
+) -> None:
+    div = '<div xmlns="http://www.w3.org/1999/xhtml">x</div>'
+    text = {"status": "generated", "div": div, "_div": {"id": "x"}}
+    sent = {"resourceType": "Basic", "code": {"text": "x"}, "text": text}
+    headers = {**TURTLE, "Prefer": prefer}
+    created = client.post("Basic", json=sent, headers=headers)
+    assert created.status_code == 201
+    id = created.headers["location"].split("/")[-3]
+    assert client.get(f"Basic/{id}", headers=TURTLE).status_code == 406
+    updated = client.put(f"Basic/{id}", json={**sent, "id": id, "language": "en"}, headers=headers)
+    assert updated.status_code == 200
+    for answer in (created, updated):
+        if prefer == "return=representation":
+            assert answer.headers["content-type"] == "application/fhir+json; charset=utf-8"
+            assert answer.json()["text"] == text
+        else:
+            assert len(roots(graph(answer))) == 1
