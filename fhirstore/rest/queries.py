@@ -50,13 +50,14 @@ def encode(pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def take(pairs: Pairs, name: str) -> tuple[str | None, Pairs]:
-    """The value of a control parameter that may stand once, and the other pairs. BadRequest where it stands twice."""
-    values = [value for key, value in pairs if key == name]
+    """The value of a control parameter that may stand once, and the other pairs. BadRequest where it stands twice.
+
+    One without a value says nothing (spec page search, Handling Errors).
+    """
+    values = [value for key, value in pairs if key == name and value]
     if len(values) > 1:
         raise BadRequest(f"{name} stands {len(values)} times", expression=name)
-    if not values:
-        return None, pairs
-    return values[0] or None, [pair for pair in pairs if pair[0] != name]
+    return next(iter(values), None), [pair for pair in pairs if pair[0] != name]
 
 
 def whole_number(name: str, value: str | None) -> int | None:

@@ -100,23 +100,25 @@ class Request:
 
     @property
     def handling(self) -> Handling:
-        """What becomes of parameters that are not known: as the client prefers, else as the deployment has it."""
+        """What becomes of search parameters that are not known: as the client prefers, else as the deployment has it."""
         return self.preferences.handling or self.settings.handling
 
     def refuse_others(self) -> None:
-        """Refuse the parameters that are left over: subsets of a resource always, unknown ones under strict handling.
+        """Refuse the parameters that are left over, those that say something (spec page search, Handling Errors).
 
+        Whatever handling is preferred: that is for searches, and a condition that is passed over lets a write through.
         A subset that was asked for and not given would be taken for one. Raises NotImplementedByStore, BadRequest.
         """
         for name, value in self.pairs:
-            if name in _UNSUPPORTED_SUBSETS and value and (name, value) != ("_summary", "false"):
+            if not value or (name, value) == ("_summary", "false"):
+                continue
+            if name in _UNSUPPORTED_SUBSETS:
                 raise NotImplementedByStore(f"{name} is not supported here", expression=name)
-            if name not in _UNSUPPORTED_SUBSETS and self.handling == "strict":
-                raise BadRequest(
-                    f"the parameter {name[:80]!r} means nothing here",
-                    code="not-supported",
-                    expression=name[:200],
-                )
+            raise BadRequest(
+                f"the parameter {name[:80]!r} means nothing here",
+                code="not-supported",
+                expression=name[:200],
+            )
 
     # content
 

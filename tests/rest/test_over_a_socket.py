@@ -430,6 +430,11 @@ ANSWERS = [
     # Other parameters.
     Asked("GET", "Patient/known?nothing=1", 400, "not-supported"),
     Asked("GET", "Patient/known?_summary=false", 200),
+    Asked("GET", "Patient/known?nothing=&_elements=&_summary=&_pretty=&_pretty=", 200),
+    Asked("GET", "Patient/_history?nothing=&_list=&_count=&_count=1", 200),
+    Asked("GET", "metadata?nothing=&mode=", 200),
+    Asked("PUT", "Patient/known?nothing=", 200, "", GOOD, JSON_TYPE),
+    Asked("POST", "Patient?nothing=", 201, "", GOOD, JSON_TYPE),
     Asked("GET", "Patient/_history?_since=never", 400, "value"),
     Asked("GET", "Patient/_history?_count=-1", 400, "invalid"),
     Asked("GET", "Patient/_history?_list=1", 501, "not-supported"),
@@ -959,6 +964,30 @@ def test_lenient_handling_does_not_excuse_a_wrong_value(client: httpx.Client) ->
     answer = client.get("Patient?birthdate=soon&nothing=1", headers=LENIENT)
     assert answer.status_code == 400
     check_outcome(answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "Patient/{}?name=peter"),
+        ("PUT", "Patient/{}?name=peter"),
+        ("POST", "Patient?name=peter"),
+        ("GET", "Patient/{}?name=peter"),
+        ("GET", "Patient/{}/_history/1?name=peter"),
+        ("GET", "Patient/{}/_history?name=peter"),
+        ("GET", "metadata?name=peter"),
+    ],
+)
+def test_lenient_handling_is_for_searches_alone(
+    client: httpx.Client, method: str, path: str
+) -> None:
+    id = fresh()
+    put(client, id)
+    content = json.dumps(patient(id, family="Other")) if method in ("PUT", "POST") else None
+    answer = client.request(method, path.format(id), content=content, headers={**LENIENT, **JSON})
+    assert answer.status_code == 400
+    assert "'name'" in check_outcome(answer)[0]["diagnostics"]
+    assert client.get(f"Patient/{id}").headers["etag"] == 'W/"1"'
 
 
 # what the server says of itself -----------------------------------------------------------------

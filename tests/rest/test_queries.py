@@ -57,6 +57,7 @@ def test_a_control_parameter_stands_once() -> None:
     assert take([("a", "1"), ("b", "2")], "a") == ("1", [("b", "2")])
     assert take([("b", "2")], "a") == (None, [("b", "2")])
     assert take([("a", "")], "a") == (None, [])
+    assert take([("a", ""), ("a", "1"), ("a", "")], "a") == ("1", [])
     with pytest.raises(BadRequest):
         take([("a", "1"), ("a", "1")], "a")
 
