@@ -17,7 +17,13 @@ from fhirstore.errors import FhirError, MethodNotAllowed, NotFound, TooLarge
 from fhirstore.rest import addresses, responses
 from fhirstore.rest.capability_statement import UNADDRESSED, Statements
 from fhirstore.rest.content import ClientGone
-from fhirstore.rest.interactions import ANSWERED, Interaction, capabilities, refusal
+from fhirstore.rest.interactions import (
+    ANSWERED,
+    Interaction,
+    capabilities,
+    refusal,
+    refuse_conditions,
+)
 from fhirstore.rest.request import Request
 from fhirstore.rest.responses import Response
 from fhirstore.rest.settings import RestSettings
@@ -121,6 +127,7 @@ class Facade:
         request.negotiate(request.query())
         # A Host that is none has to be refused before anything is written, not when its answer is put together.
         request.settle_base_url()
+        refuse_conditions(request)
         response = await interaction(self._store, request)
         return await response.in_the_form_of(request)
 

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Literal, NamedTuple, cast
 
-from fhirstore.errors import BadRequest, PreconditionFailed
+from fhirstore.errors import BadRequest, NotImplementedByStore, PreconditionFailed
 
 Returns = Literal["minimal", "representation", "OperationOutcome"]
 Handling = Literal["strict", "lenient"]
@@ -17,6 +17,7 @@ Handling = Literal["strict", "lenient"]
 _RETURNS = {value.lower(): value for value in ("minimal", "representation", "OperationOutcome")}
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 _ONE_TAG = re.compile(r'(?:W/)?"([A-Za-z0-9\-.]{1,64})"')
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _BARE_TAG = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 _REQUEST_ID = re.compile(r"[!-~]{1,128}")
 _NO_QUALITY = re.compile(rb"\s*q\s*=\s*0(?:\.0*)?\s*")
@@ -51,11 +52,22 @@ def preferences(text: str) -> Preferences:
     )
 
 
-def if_match(text: str) -> int:
-    """The version that `If-Match` names: `W/"3"`, or `"3"`.
+def version_number(id: str) -> int | None:
+    """The number of the version with this id, None where no version can have it: `1` is one, and `01` no other name for it."""
+    return int(id) if _VERSION.fullmatch(id) else None
 
-    Raises BadRequest for what is not one entity tag, and PreconditionFailed for one that no version of this store has.
+
+def if_match(text: str) -> int:
+    """The version that `If-Match` names for a write: `W/"3"`, or `"3"`.
+
+    Raises BadRequest for what is not one entity tag, NotImplementedByStore for `*`, and PreconditionFailed for a tag that
+    no version of this store has.
     """
+    if text.strip() == "*":
+        raise NotImplementedByStore(
+            "If-Match: * is not supported with a write; the ETag of a version is",
+            expression="If-Match",
+        )
     tag = _ONE_TAG.fullmatch(text.strip())
     if tag is None:
         raise BadRequest(
@@ -63,14 +75,14 @@ def if_match(text: str) -> int:
             code="value",
             expression="If-Match",
         )
-    version = tag[1]
-    if not (version.isdigit() and len(version) < 10):
+    version = version_number(tag[1])
+    if version is None:
         raise PreconditionFailed(f"no version has the ETag {text[:80]!r}", expression="If-Match")
-    return int(version)
+    return version
 
 
-def none_match(text: str, version: str) -> bool:
-    """Whether `If-None-Match` names `version`, or says `*`: then the client has it already.
+def names(text: str, version: str) -> bool:
+    """Whether the `If-None-Match` or the `If-Match` of a read names `version`, or says `*`.
 
     A version without its quotes is understood too, for there are clients that send it so (fhirpy).
     """
@@ -84,13 +96,22 @@ def none_match(text: str, version: str) -> bool:
 
 def unchanged_since(text: str, instant: datetime) -> bool:
     """Whether `instant`, to the second, is not after the date of `If-Modified-Since`. A date that is none says nothing."""
+    since = _date(text)
+    return since is not None and instant.replace(microsecond=0) <= since
+
+
+def changed_since(text: str, instant: datetime) -> bool:
+    """Whether `instant`, to the second, is after the date of `If-Unmodified-Since`. A date that is none says nothing."""
+    since = _date(text)
+    return since is not None and instant.replace(microsecond=0) > since
+
+
+def _date(text: str) -> datetime | None:
     try:
-        since = parsedate_to_datetime(text)
-    except ValueError:
-        return False
-    if since.tzinfo is None:
-        since = since.replace(tzinfo=UTC)
-    return instant.replace(microsecond=0) <= since
+        date = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return date.replace(tzinfo=UTC) if date.tzinfo is None else date
 
 
 def http_date(instant: datetime) -> bytes:

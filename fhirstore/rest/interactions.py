@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING
 
 from fhirstore import json_text
 from fhirstore.definitions import Definitions, definitions
-from fhirstore.errors import BadRequest, FhirError, Issue, NotImplementedByStore, Unavailable
-from fhirstore.primitives import date_range
+from fhirstore.errors import (
+    BadRequest,
+    FhirError,
+    Issue,
+    NotFound,
+    NotImplementedByStore,
+    PreconditionFailed,
+    Unavailable,
+)
+from fhirstore.primitives import date_range, instant_text
 from fhirstore.rest import bundles, headers, queries, responses
 from fhirstore.rest.addresses import Kind
 from fhirstore.rest.capability_statement import Statements
@@ -31,6 +39,7 @@ async def read(store: AsyncStore, request: Request) -> Response:
     subset = _take_subset(request)
     request.refuse_others()
     version = await store.read(*_instance(request))
+    _check_preconditions(request, version)
     if _has_it_already(request, version):
         return Response(304, "", responses.version_headers(version))
     return responses.of_version(request, _part(version, subset))
@@ -39,8 +48,13 @@ async def read(store: AsyncStore, request: Request) -> Response:
 async def vread(store: AsyncStore, request: Request) -> Response:
     subset = _take_subset(request)
     request.refuse_others()
+    type, id = _instance(request)
     assert request.address.version is not None
-    version = await store.vread(*_instance(request), request.address.version)
+    number = headers.version_number(request.address.version)
+    if number is None:
+        raise NotFound(f"there is no version {request.address.version[:80]!r} of {type}/{id}")
+    version = await store.vread(type, id, number)
+    _check_preconditions(request, version)
     if _has_it_already(request, version):
         return Response(304, "", responses.version_headers(version))
     return responses.of_version(request, _part(version, subset))
@@ -70,15 +84,24 @@ def _part(version: Version, subset: Subset) -> Version:
     return replace(version, json=json_text.dump(part))
 
 
+def _check_preconditions(request: Request, version: Version) -> None:
+    """Raise PreconditionFailed for a read of another state than its client has seen (RFC 9110, 13.2.2)."""
+    tags, since = request.header(b"if-match"), request.header(b"if-unmodified-since")
+    if tags is not None:
+        if not headers.names(tags, str(version.version)):
+            said = f"If-Match does not name the version, which is {version.version}"
+            raise PreconditionFailed(said, expression="If-Match")
+    elif since is not None and headers.changed_since(since, version.last_updated):
+        said = f"the version is of {instant_text(version.last_updated)}, after If-Unmodified-Since"
+        raise PreconditionFailed(said, expression="If-Unmodified-Since")
+
+
 def _has_it_already(request: Request, version: Version) -> bool:
     """Whether a conditional read may be answered 304. The entity tag decides where it stands (RFC 9110, 13.2.2)."""
-    given = request.headers
-    if b"if-none-match" in given:
-        return headers.none_match(given[b"if-none-match"].decode("latin-1"), str(version.version))
-    if b"if-modified-since" in given:
-        since = given[b"if-modified-since"].decode("latin-1")
-        return headers.unchanged_since(since, version.last_updated)
-    return False
+    tags, since = request.header(b"if-none-match"), request.header(b"if-modified-since")
+    if tags is not None:
+        return headers.names(tags, str(version.version))
+    return since is not None and headers.unchanged_since(since, version.last_updated)
 
 
 async def history(store: AsyncStore, request: Request) -> Response:
@@ -126,10 +149,6 @@ def _period(name: str, value: str) -> tuple[datetime, datetime]:
 
 
 async def create(store: AsyncStore, request: Request) -> Response:
-    if b"if-none-exist" in request.headers:
-        raise NotImplementedByStore(
-            "conditional create is not supported", expression="If-None-Exist"
-        )
     request.refuse_others()
     content = await request.content()
     version = await store.create(content, resource_type=request.address.type)
@@ -137,7 +156,6 @@ async def create(store: AsyncStore, request: Request) -> Response:
 
 
 async def update(store: AsyncStore, request: Request) -> Response:
-    _refuse_other_conditions(request)
     request.refuse_others()
     type, id = _instance(request)
     if_match = _if_match(request)
@@ -147,7 +165,6 @@ async def update(store: AsyncStore, request: Request) -> Response:
 
 
 async def delete(store: AsyncStore, request: Request) -> Response:
-    _refuse_other_conditions(request)
     request.refuse_others()
     type, id = _instance(request)
     deleted = await store.delete(type, id, if_match=_if_match(request))
@@ -183,15 +200,6 @@ def _said(version: Version) -> str:
 def _if_match(request: Request) -> int | None:
     given = request.header(b"if-match")
     return None if given is None else headers.if_match(given)
-
-
-def _refuse_other_conditions(request: Request) -> None:
-    """A condition that is not heeded would let a write through that its client wanted stopped."""
-    for name in ("If-None-Match", "If-Unmodified-Since"):
-        if name.lower().encode() in request.headers:
-            raise NotImplementedByStore(
-                f"{name} is not supported with {request.method}; If-Match is", expression=name
-            )
 
 
 # searching --------------------------------------------------------------------------------------
@@ -242,7 +250,7 @@ def capabilities(first: Statements) -> Interaction:
         )
         tags = [(b"etag", etag.encode())]
         seen = request.header(b"if-none-match")
-        if seen is not None and headers.none_match(seen, etag[3:-1]):
+        if seen is not None and headers.names(seen, etag[3:-1]):
             return Response(304, "", tags)
         return Response(200, text, tags)
 
@@ -287,6 +295,30 @@ NOT_YET: Mapping[tuple[Kind, str], str] = {
     ("type", "PATCH"): _CONDITIONAL.format("patch"),
     ("instance", "PATCH"): "patch is not supported; update with If-Match is",
 }
+
+
+_READ_CONDITIONS = ("If-Match", "If-Unmodified-Since")
+_WRITE_CONDITIONS = (*_READ_CONDITIONS, "If-None-Match", "If-None-Exist")
+# The conditions that are heeded; `If-None-Match` and `If-Modified-Since` of a GET may be passed over (spec page http,
+# Conditional Read).
+_HEEDED: Mapping[tuple[Kind, str], tuple[str, ...]] = {
+    ("instance", "GET"): _READ_CONDITIONS,
+    ("version", "GET"): _READ_CONDITIONS,
+    ("instance", "PUT"): ("If-Match",),
+    ("instance", "DELETE"): ("If-Match",),
+}
+
+
+def refuse_conditions(request: Request) -> None:
+    """Refuse a condition that is not heeded: it would let through what its client wanted stopped. NotImplementedByStore."""
+    method = "GET" if request.method == "HEAD" else request.method
+    heeded = _HEEDED.get((request.address.kind, method), ())
+    for name in _READ_CONDITIONS if method == "GET" else _WRITE_CONDITIONS:
+        if name not in heeded and name.lower().encode() in request.headers:
+            instead = "; If-Match is" if "If-Match" in heeded else ""
+            raise NotImplementedByStore(
+                f"{name} is not supported with this {method}{instead}", expression=name
+            )
 
 
 def refusal(request: Request) -> FhirError | None:

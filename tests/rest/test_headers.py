@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from fhirstore.errors import BadRequest, PreconditionFailed
+from fhirstore.errors import BadRequest, NotImplementedByStore, PreconditionFailed
 from fhirstore.rest import headers
 from fhirstore.rest.headers import Preferences
 
@@ -37,14 +37,21 @@ def test_if_match(text: str, version: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "3", "W/3", 'W/""', 'W/"3', '"3"x', 'w/"3"', "*", 'W/"1", W/"2"', 'W/"a b"']
+    "text", ["", "3", "W/3", 'W/""', 'W/"3', '"3"x', 'w/"3"', 'W/"1", W/"2"', 'W/"a b"']
 )
 def test_if_match_that_is_no_tag(text: str) -> None:
     with pytest.raises(BadRequest):
         headers.if_match(text)
 
 
-@pytest.mark.parametrize("text", ['W/"abc"', '"1.0"', 'W/"99999999999"'])
+def test_if_match_that_names_all() -> None:
+    with pytest.raises(NotImplementedByStore, match="If-Match: "):
+        headers.if_match("*")
+
+
+@pytest.mark.parametrize(
+    "text", ['W/"abc"', '"1.0"', 'W/"99999999999"', 'W/"05"', '"0"', 'W/"0x5"', 'W/"5.0"']
+)
 def test_if_match_that_no_version_has(text: str) -> None:
     with pytest.raises(PreconditionFailed):
         headers.if_match(text)
@@ -64,7 +71,19 @@ def test_if_match_that_no_version_has(text: str) -> None:
     ],
 )
 def test_if_none_match(text: str, matches: bool) -> None:
-    assert headers.none_match(text, "3") is matches
+    assert headers.names(text, "3") is matches
+
+
+NO_DATES = [
+    "yesterday",
+    "",
+    "99999999999999999999",
+    "Sun, 06 Nov 9999999 08:49:37 GMT",
+    "Sun, 06 Nov 99999999999999999999 08:49:37 GMT",
+    "Sun, 06 Nov 1994 08:49:37 +99999999999999999999",
+    "Sun, 06 Nov 1994 99999999999999999999:49:37 GMT",
+    f"Sun, 06 Nov {'9' * 5000} 08:49:37 GMT",
+]
 
 
 @pytest.mark.parametrize(
@@ -75,15 +94,13 @@ def test_if_none_match(text: str, matches: bool) -> None:
         ("Sun, 06 Nov 1994 08:49:36 GMT", False),
         ("Sunday, 06-Nov-94 08:49:37 GMT", True),
         ("Sun Nov  6 08:49:37 1994", True),
-        ("yesterday", False),
-        ("", False),
-        ("99999999999999999999", False),
-        ("Sun, 06 Nov 9999999 08:49:37 GMT", False),
+        *((text, None) for text in NO_DATES),
     ],
 )
-def test_if_modified_since(text: str, unchanged: bool) -> None:
+def test_since_a_date(text: str, unchanged: bool | None) -> None:
     instant = datetime(1994, 11, 6, 8, 49, 37, 123_000, tzinfo=UTC)
-    assert headers.unchanged_since(text, instant) is unchanged
+    assert headers.unchanged_since(text, instant) is bool(unchanged)
+    assert headers.changed_since(text, instant) is (unchanged is False)
 
 
 def test_a_date_says_itself_again() -> None:
