@@ -20,6 +20,16 @@ from fhirstore.definitions import Definitions
 from fhirstore.errors import InvalidSearch
 from fhirstore.hierarchies import Hierarchies
 from fhirstore.ports.port import Document, ReadPort
+from fhirstore.search.canonical import (
+    CanonicalField,
+    canonical_fields,
+    name_fields,
+    names,
+    said,
+    said_fields,
+    saying,
+    url_field,
+)
 from fhirstore.search.conditions import (
     All,
     Among,
@@ -35,6 +45,7 @@ from fhirstore.search.conditions import (
     LedTo,
     Never,
     Not,
+    Present,
     Within,
 )
 from fhirstore.search.contained import FIELD
@@ -44,6 +55,7 @@ from fhirstore.search.plan import single_fields
 from fhirstore.search.selectivity import narrow
 from fhirstore.search.tightening import tighten
 from fhirstore.search.tombstone import without_deleted
+from fhirstore.search.words import is_looked_up
 from fhirstore.terminology import Terminology
 
 # The most resources that a hop may lead to or come from: some megabytes of ids, and the largest `$in` that servers answer well.
@@ -62,11 +74,11 @@ class Hops:
     async def settle(self, type: str, conditions: Sequence[Condition]) -> tuple[Condition, ...]:
         """The same conditions on resources of `type`, without hops. Raises InvalidSearch where too many resources lie on
         the way."""
-        settled = [condition for condition in conditions if not _has_hop(condition)]
+        settled = [condition for condition in conditions if not is_looked_up(condition)]
         if len(settled) == len(conditions):
             return tuple(conditions)
         for condition in conditions:
-            if _has_hop(condition):
+            if is_looked_up(condition):
                 settled.append(await self._settled(type, condition, tuple(settled)))
         return tighten(settled, single_fields(type, self.definitions))
 
@@ -74,7 +86,9 @@ class Hops:
         self, type: str, condition: Condition, beside: tuple[Condition, ...]
     ) -> Condition:
         """One condition without hops; `beside` has what else is asked, and settled already."""
-        if isinstance(condition, Leads | LedTo):
+        if isinstance(condition, LedTo):
+            return await self._led(type, condition, beside)
+        if isinstance(condition, Leads):
             return await self._hop(type, condition, beside)
         if isinstance(condition, LeadsByUrl):
             return await self._by_url(condition)
@@ -84,14 +98,15 @@ class Hops:
             return await Terminology(self.port, self.definitions).settle(condition)
         if isinstance(condition, Not):
             return Not(await self._settled(type, condition.condition, ()))
+        if isinstance(condition, Element):
+            return Element(condition.field, await self._settled(type, condition.condition, ()))
         if isinstance(condition, All):
             return All(
                 tuple([await self._settled(type, part, beside) for part in condition.conditions])
             )
         if isinstance(condition, Either):
             parts = [await self._settled(type, part, beside) for part in condition.conditions]
-            possible = tuple(part for part in parts if part != Never())
-            return possible[0] if len(possible) == 1 else Either(possible) if possible else Never()
+            return _any_of(parts)
         if isinstance(condition, Contained):
             return await self._contained(type, condition)
         return condition
@@ -106,6 +121,15 @@ class Hops:
         inner = [await self._settled(asked.type, _inside(part), ()) for part in asked.conditions]
         by = () if asked.by is None else (Among("by", asked.by),)
         return Element(FIELD, All((Among("type", (asked.type,)), *by, *inner)))
+
+    async def _led(self, type: str, hop: LedTo, beside: tuple[Condition, ...]) -> Condition:
+        """A reverse chain, along the references in the field and the canonicals."""
+        by_url = [
+            await self._led_by_url(type, hop, place, beside)
+            for place in canonical_fields(hop.type, self.definitions)
+            if place.field == hop.field and type in place.targets
+        ]
+        return _any_of([await self._hop(type, hop, beside), *by_url])
 
     async def _hop(self, type: str, hop: Hop, beside: tuple[Condition, ...]) -> Condition:
         inner = await self.settle(hop.type, hop.conditions)
@@ -164,25 +188,51 @@ class Hops:
         return to_filter(All(without_deleted(tighten(conditions, single))), single)
 
     async def _by_url(self, hop: LeadsByUrl) -> Condition:
-        """Canonicals name what they lead to by its URL, and by its version if they say one. A link has both as they stand,
-        and the field an index."""
-        filter = self._filter(hop.type, await self.settle(hop.type, hop.conditions))
-        said: dict[str, None] = {}
+        """Canonicals name what they lead to by its URL, and by its version if they say one."""
+        field = url_field(hop.type, self.definitions)
+        inner = await self.settle(hop.type, hop.conditions)
+        if field is None or Never() in inner:
+            return Never()
+        urls: dict[str, None] = {}
         stream = self.port.stream(
-            hop.type, filter, projection={"search.url": 1, "search.version": 1}
+            hop.type, self._filter(hop.type, inner), projection=name_fields(field)
         )
         async with aclosing(stream):
             async for document in stream:
-                urls = values_at(document, "search.url")
-                versions = values_at(document, "search.version")
-                said.update(dict.fromkeys(urls))
-                said.update((f"{url}|{version}", None) for url in urls for version in versions)
-                if len(said) > MOST:
+                urls.update(dict.fromkeys(names(document, field)))
+                if len(urls) > MOST:
                     raise _too_many(hop)
-        if not said:
+        return _any_of(saying(CanonicalField(hop.field, hop.by, ()), urls))
+
+    async def _led_by_url(
+        self, type: str, hop: LedTo, place: CanonicalField, beside: tuple[Condition, ...]
+    ) -> Condition:
+        """The resources here that canonicals in the field there lead to, by their ids."""
+        field = url_field(type, self.definitions)
+        inner = await self.settle(hop.type, hop.conditions)
+        if field is None or Never() in inner or Never() in beside:
             return Never()
-        link = All((Among("path", hop.by), Among("url", tuple(said))))
-        return All((Among(hop.field, tuple(said)), Element("links", link)))
+        urls: set[str] = set()
+        there = self._filter(hop.type, (*inner, Present(hop.field)))
+        stream = self.port.stream(hop.type, there, projection=said_fields((place,)))
+        async with aclosing(stream):
+            async for document in stream:
+                urls.update(said(document, place))
+                if len(urls) > MOST:
+                    raise _too_many(hop)
+        if not urls:
+            return Never()
+        ids: list[str] = []
+        addresses = tuple(sorted({url.partition("|")[0] for url in urls}))
+        here = self._filter(type, (*beside, Among(field, addresses)))
+        stream = self.port.stream(type, here, projection=name_fields(field))
+        async with aclosing(stream):
+            async for document in stream:
+                if not urls.isdisjoint(names(document, field)):
+                    ids.append(document["_id"])
+                if len(ids) > MOST:
+                    raise _too_many(hop)
+        return _one_of(ids)
 
     async def _linked(
         self, hop: Hop, documents: Iterable[Document], inner: tuple[Condition, ...]
@@ -255,6 +305,12 @@ def _equal_to(hop: Hop, values: Iterable[str]) -> Condition:
     return Among(hop.field if isinstance(hop, Leads) else "_id", wanted) if wanted else Never()
 
 
+def _any_of(ways: Sequence[Condition]) -> Condition:
+    """One of `ways`, without those that lead nowhere."""
+    possible = tuple(way for way in ways if way != Never())
+    return possible[0] if len(possible) == 1 else Either(possible) if possible else Never()
+
+
 def _one_of(ids: Sequence[str]) -> Condition:
     return Among("_id", tuple(ids)) if ids else Never()
 
@@ -288,14 +344,6 @@ def _inside(condition: Condition) -> Condition:
     if getattr(condition, "field", "") in ("last_updated", "json", "links"):
         return Never()
     return condition
-
-
-def _has_hop(condition: Condition) -> bool:
-    if isinstance(condition, Leads | LeadsByUrl | LedTo | Coded | Kin | Contained):
-        return True
-    if isinstance(condition, All | Either):
-        return any(_has_hop(part) for part in condition.conditions)
-    return isinstance(condition, Not) and _has_hop(condition.condition)
 
 
 def _too_many(hop: Hop | LeadsByUrl) -> InvalidSearch:

@@ -1,47 +1,71 @@
 """Reads what comes along with the matches of a page: the resources that they refer to, and those that refer to them.
 
-Each round is one question a type. Nothing is included twice, and no match again; the spec lets a server limit how much
+Each round is one question a type. No version is included twice, and no match again; the spec lets a server limit how much
 comes along (page search, Including other resources): here `MOST` resources and `MOST_ROUNDS` rounds of `:iterate`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from fhirstore.definitions import Definitions
 from fhirstore.documents import MATCH_FIELDS, history_collection, match_of, version_of
-from fhirstore.ports.port import Document, ReadPort
+from fhirstore.ports.port import Document, Filter, ReadPort
+from fhirstore.search.canonical import (
+    canonical_fields,
+    name_fields,
+    names,
+    said,
+    said_fields,
+    saying,
+    url_field,
+)
+from fhirstore.search.filter import to_filter
 from fhirstore.search.inclusion import ANY, Inclusion, fields, paths
-from fhirstore.search.order import values_at
+from fhirstore.search.plan import single_fields
 from fhirstore.versions import Version
 
 MOST = 1000
 MOST_ROUNDS = 10
 
-Key = tuple[str, str]
+# Type to id to the versions that are referred to, in order; None is the current one.
+_Wanted = dict[str, dict[str, dict[str | None, None]]]
 
 
 @dataclass(slots=True)
 class _Found:
-    """What there is so far: the matches and what was included."""
+    """What there is so far: the matches and what was included, each version of a resource by itself."""
 
-    seen: set[Key]
+    current: dict[str, set[str]] = field(default_factory=dict)
+    versions: set[tuple[str, str, int]] = field(default_factory=set)
     included: list[Version] = field(default_factory=list)
     cut: bool = False
 
-    def add(self, version: Version) -> bool:
-        """Whether it is new, and there is room for it."""
-        key = (version.type, version.id)
-        if key in self.seen:
-            return False
+    def note(self, version: Version, is_current: bool = True) -> None:
+        """It is there: as that version, and if it is the current one as the resource."""
+        self.versions.add((version.type, version.id, version.version))
+        if is_current:
+            self.current.setdefault(version.type, set()).add(version.id)
+
+    def has(self, type: str, id: str) -> bool:
+        """Whether a resource is there in its current version."""
+        return id in self.current.get(type, ())
+
+    def add(self, version: Version, is_current: bool = True) -> None:
+        """Include it, if it is new and there is room for it."""
+        key = (version.type, version.id, version.version)
+        if key in self.versions or (is_current and self.has(version.type, version.id)):
+            return
         if len(self.included) == MOST:
             self.cut = True
-            return False
-        self.seen.add(key)
+            return
+        self.note(version, is_current)
         self.included.append(version)
-        return True
+
+    def enough(self, type: str) -> int:
+        """Of so many documents of a type, one is new for which there is no room."""
+        return MOST - len(self.included) + 1 + len(self.current.get(type, ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +79,9 @@ class Includes:
         self, matches: Sequence[Version], inclusions: Sequence[Inclusion]
     ) -> tuple[list[Version], bool]:
         """What is included with `matches`, and whether there would be more."""
-        found = _Found({(match.type, match.id) for match in matches})
+        found = _Found()
+        for match in matches:
+            found.note(match)
         new = list(matches)
         for number in range(MOST_ROUNDS + 1):
             asked = [i for i in inclusions if number == 0 or i.iterate]
@@ -68,49 +94,74 @@ class Includes:
         return found.included, found.cut or bool(new)
 
     async def _include(self, inclusion: Inclusion, new: list[Version], found: _Found) -> None:
-        by_type: dict[str, list[str]] = {}
+        by_type: dict[str, list[Version]] = {}
         for version in new:
-            by_type.setdefault(version.type, []).append(version.id)
-        for type, ids in by_type.items():
+            by_type.setdefault(version.type, []).append(version)
+        for type, versions in by_type.items():
             if inclusion.reverse:
                 if inclusion.target in (None, type):
-                    await self._referring(inclusion, type, ids, found)
+                    await self._referring(inclusion, type, versions, found)
             elif inclusion.source in (ANY, type):
-                await self._referred(inclusion, type, ids, found)
+                await self._referred(inclusion, type, versions, found)
+
+    async def _documents(
+        self, type: str, versions: Iterable[Version], fields: Mapping[str, int]
+    ) -> list[Document]:
+        """Fields of the documents of these very versions: what was included need not be current."""
+        by_id: dict[str, list[int]] = {}
+        for version in versions:
+            by_id.setdefault(version.id, []).append(version.version)
+        projection = {"version": 1, **fields}
+        current = await self.port.find(type, {"_id": {"$in": list(by_id)}}, projection=projection)
+        there = {(document["_id"], document["version"]): document for document in current}
+        found = []
+        for id, numbers in by_id.items():
+            for number in numbers:
+                document = there.get((id, number)) or await self.port.find_one(
+                    history_collection(type), {"_id": f"{id}/{number}"}, projection
+                )
+                if document is not None:
+                    found.append(document)
+        return found
 
     # what is referred to ------------------------------------------------------------------------
 
     async def _referred(
-        self, inclusion: Inclusion, type: str, ids: list[str], found: _Found
+        self, inclusion: Inclusion, type: str, versions: list[Version], found: _Found
     ) -> None:
         wanted = None if inclusion.code == ANY else paths(type, inclusion.code, self.definitions)
-        documents = await self.port.find(type, {"_id": {"$in": ids}}, projection={"links": 1})
-        by_id = {document["_id"]: document for document in documents}
+        there = canonical_fields(type, self.definitions, inclusion.parameter)
+        documents = await self._documents(type, versions, said_fields(there))
         links = [
             link
-            for id in ids
-            for link in by_id.get(id, {}).get("links", ())
+            for document in documents
+            for link in document.get("links", ())
             if wanted is None or _counts(link, wanted)
         ]
         await self._read(_local(links, inclusion.target), found)
-        await self._read_canonicals(type, inclusion, _canonicals(links), found)
+        called: dict[str, set[str]] = {}
+        for place in there:
+            urls = {url for document in documents for url in said(document, place)}
+            for target in place.targets if urls else ():
+                if inclusion.target in (None, target):
+                    called.setdefault(target, set()).update(urls)
+        for target, urls in called.items():
+            await self._read_called(target, urls, found)
 
-    async def _read(self, wanted: dict[str, dict[str, str | None]], found: _Found) -> None:
-        """Read resources by type and id, each in the version that was referred to, if one was."""
-        for type, versions in wanted.items():
-            ids = [id for id in versions if (type, id) not in found.seen]
+    async def _read(self, wanted: _Wanted, found: _Found) -> None:
+        """Read resources by type and id, each in the versions that were referred to."""
+        for type, by_id in wanted.items():
+            ids = [id for id, said in by_id.items() if {*said} != {None} or not found.has(type, id)]
             if not ids or type not in self.definitions.resource_types:
                 continue
             current = {d["_id"]: d for d in await self._current(type, ids)}
             for id in ids:
                 document = current.get(id)
-                version = versions[id]
-                if version is not None and (
-                    document is None or str(document["version"]) != version
-                ):
-                    await self._read_past(type, id, version, found)
-                elif document is not None:
-                    found.add(match_of(type, document))
+                for version in by_id[id]:
+                    if document is not None and version in (None, str(document["version"])):
+                        found.add(match_of(type, document))
+                    elif version is not None:
+                        await self._read_past(type, id, version, found)
 
     async def _current(self, type: str, ids: list[str]) -> list[Document]:
         filter = {"_id": {"$in": ids}, "deleted": {"$exists": False}}
@@ -119,59 +170,78 @@ class Includes:
     async def _read_past(self, type: str, id: str, version: str, found: _Found) -> None:
         document = await self.port.find_one(history_collection(type), {"_id": f"{id}/{version}"})
         if document is not None and not document.get("deleted"):
-            found.add(version_of(type, document))
+            found.add(version_of(type, document), is_current=False)
 
-    async def _read_canonicals(
-        self, source: str, inclusion: Inclusion, urls: Iterable[str], found: _Found
-    ) -> None:
-        """Read what has a canonical URL, of the types that the parameter may lead to."""
-        wanted: dict[str, set[str]] = {}
-        for url in urls:
-            address, _, version = url.partition("|")
-            wanted.setdefault(address, set()).add(version)
-        if not wanted or inclusion.code == ANY:
+    async def _read_called(self, type: str, urls: set[str], found: _Found) -> None:
+        """Read the resources of a type that canonicals lead to."""
+        field = url_field(type, self.definitions)
+        if field is None:
             return
-        targets = self.definitions.search_parameters(source)[inclusion.code].targets
-        for type in targets:
-            if inclusion.target in (None, type) and "url" in self.definitions.search_parameters(
-                type
-            ):
-                await self._read_urls(type, wanted, found)
-
-    async def _read_urls(self, type: str, wanted: dict[str, set[str]], found: _Found) -> None:
-        (field,) = fields(type, "url", self.definitions)
-        projection = MATCH_FIELDS | {field: 1, "search.version": 1}
-        for document in await self.port.find(
-            type, {field: {"$in": sorted(wanted)}}, projection=projection, limit=MOST + 1
-        ):
-            versions = {v for url in values_at(document, field) for v in wanted.get(url, ())}
-            if "" in versions or set(values_at(document, "search.version")) & versions:
+        addresses = sorted({url.partition("|")[0] for url in urls})
+        enough = found.enough(type)
+        documents = await self.port.find(
+            type,
+            {field: {"$in": addresses}},
+            projection=MATCH_FIELDS | name_fields(field),
+            sort=[("_id", 1)],
+            limit=enough,
+        )
+        for document in documents:
+            if not urls.isdisjoint(names(document, field)):
                 found.add(match_of(type, document))
+        # Those of other versions took the place of what was not read.
+        found.cut = found.cut or len(documents) == enough
 
     # what refers --------------------------------------------------------------------------------
 
     async def _referring(
-        self, inclusion: Inclusion, type: str, ids: list[str], found: _Found
+        self, inclusion: Inclusion, type: str, versions: list[Version], found: _Found
     ) -> None:
-        source = inclusion.source
-        if source == ANY:
-            for other in sorted(await self._stored_types()):
-                await self._refer_by_links(other, type, ids, found)
-        elif inclusion.code == ANY:
-            await self._refer_by_links(source, type, ids, found)
-        else:
+        ids = [*dict.fromkeys(version.id for version in versions)]
+        any_source = inclusion.source == ANY
+        sources = sorted(await self._stored_types()) if any_source else [inclusion.source]
+        for source in sources:
+            if inclusion.code == ANY:
+                await self._refer_by_links(source, type, ids, found)
+                continue
             addresses = [f"{type}/{id}" for id in ids]
             for name in fields(source, inclusion.code, self.definitions):
                 await self._add_matching(source, {name: {"$in": addresses}}, found)
+        await self._refer_by_canonicals(inclusion, sources, type, versions, found)
+
+    async def _refer_by_canonicals(
+        self,
+        inclusion: Inclusion,
+        sources: Iterable[str],
+        type: str,
+        versions: list[Version],
+        found: _Found,
+    ) -> None:
+        """Include what says a canonical of one of these resources."""
+        field = url_field(type, self.definitions)
+        there = [
+            (source, place)
+            for source in sources
+            for place in canonical_fields(source, self.definitions, inclusion.parameter)
+            if type in place.targets
+        ]
+        if field is None or not there:
+            return
+        documents = await self._documents(type, versions, name_fields(field))
+        urls = {name for document in documents for name in names(document, field)}
+        for source, place in there if urls else ():
+            for condition in saying(place, urls):
+                filter = to_filter(condition, single_fields(source, self.definitions))
+                await self._add_matching(source, filter, found)
 
     async def _refer_by_links(self, source: str, type: str, ids: list[str], found: _Found) -> None:
         # The flat predicate is what an index serves; the other says that both stand in one link.
         both = {"$elemMatch": {"type": type, "id": {"$in": ids}}}
         await self._add_matching(source, {"links.id": {"$in": ids}, "links": both}, found)
 
-    async def _add_matching(self, type: str, filter: dict[str, Any], found: _Found) -> None:
+    async def _add_matching(self, type: str, filter: Filter, found: _Found) -> None:
         documents = await self.port.find(
-            type, filter, projection=MATCH_FIELDS, sort=[("_id", 1)], limit=MOST + 1
+            type, filter, projection=MATCH_FIELDS, sort=[("_id", 1)], limit=found.enough(type)
         )
         for document in documents:
             found.add(match_of(type, document))
@@ -187,14 +257,11 @@ def _counts(link: Document, wanted: dict[str, str | None]) -> bool:
     return only is None or (only != "" and link.get("type") == only)
 
 
-def _local(links: Iterable[Document], target: str | None) -> dict[str, dict[str, str | None]]:
-    """The resources of this store that links lead to: type to id to version, or None for the current one."""
-    found: dict[str, dict[str, str | None]] = {}
+def _local(links: Iterable[Document], target: str | None) -> _Wanted:
+    """The resources of this store that links lead to."""
+    found: _Wanted = {}
     for link in links:
         if "id" in link and target in (None, link["type"]):
-            found.setdefault(link["type"], {}).setdefault(link["id"], link.get("version"))
+            versions = found.setdefault(link["type"], {}).setdefault(link["id"], {})
+            versions[link.get("version")] = None
     return found
-
-
-def _canonicals(links: Iterable[Document]) -> list[str]:
-    return [link["url"] for link in links if link.get("kind") == "canonical"]

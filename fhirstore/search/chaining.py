@@ -13,6 +13,7 @@ from difflib import get_close_matches
 
 from fhirstore.definitions import Definitions, SearchParameter
 from fhirstore.errors import InvalidSearch
+from fhirstore.search.canonical import leaves, url_field
 from fhirstore.search.layout import layout
 from fhirstore.search.parameter_types import TYPES
 from fhirstore.search.reference import CANONICALS
@@ -88,6 +89,10 @@ def reverse_link(type: str, other: str, code: str, definitions: Definitions) -> 
         raise _unsupported(f"{other} has no reference parameter {code[:80]!r}")
     if parameter.targets and type not in parameter.targets:
         raise _unsupported(f"{other}.{code} does not refer to {type}")
+    kept = layout(other, definitions)
+    by_url = all(leaf.fhir_types <= CANONICALS for leaf in leaves(kept[code], kept))
+    if by_url and url_field(type, definitions) is None:
+        raise _unsupported(f"{other}.{code} refers by canonical URL, and {type} has none")
     return parameter
 
 

@@ -3,13 +3,13 @@ resources)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fhirstore.definitions import Definitions
 from fhirstore.errors import InvalidSearch
 from fhirstore.fhirpath import Truth
-from fhirstore.search.layout import Kept, layout
+from fhirstore.search.canonical import leaves
+from fhirstore.search.layout import layout
 
 ANY = "*"
 
@@ -27,6 +27,11 @@ class Inclusion:
     target: str | None = None
     reverse: bool = False
     iterate: bool = False
+
+    @property
+    def parameter(self) -> str | None:
+        """The parameter's code, None for all."""
+        return None if self.code == ANY else self.code
 
 
 def read(
@@ -57,7 +62,7 @@ def paths(source: str, code: str, definitions: Definitions) -> dict[str, str | N
     only one does."""
     kept = layout(source, definitions)
     found: dict[str, str | None] = {}
-    for entry in _leaves(kept[code], kept):
+    for entry in leaves(kept[code], kept):
         if isinstance(entry.branches, Truth):
             continue
         for branch in entry.branches:
@@ -70,7 +75,7 @@ def typed_paths(source: str, code: str, definitions: Definitions) -> list[tuple[
     kept = layout(source, definitions)
     return [
         (".".join(step.key for step in branch.steps), branch.fhir_type)
-        for entry in _leaves(kept[code], kept)
+        for entry in leaves(kept[code], kept)
         if not isinstance(entry.branches, Truth)
         for branch in entry.branches
     ]
@@ -79,10 +84,4 @@ def typed_paths(source: str, code: str, definitions: Definitions) -> list[tuple[
 def fields(source: str, code: str, definitions: Definitions) -> list[str]:
     """The fields in which the references of a parameter are kept."""
     kept = layout(source, definitions)
-    return [entry.field for entry in _leaves(kept[code], kept) if entry.field is not None]
-
-
-def _leaves(entry: Kept, kept: Mapping[str, Kept]) -> list[Kept]:
-    if entry.kind != "any_of":
-        return [entry]
-    return [leaf for part in entry.parts for leaf in _leaves(kept[part], kept)]
+    return [entry.field for entry in leaves(kept[code], kept) if entry.field is not None]

@@ -108,6 +108,73 @@ def test_a_versioned_reference_includes_that_version(filled: Any) -> None:
     assert (included.version, included.resource["birthDate"]) == (1, "1980")
 
 
+VERSIONED: list[dict[str, Any]] = [
+    {"resourceType": "Organization", "id": "then"},
+    {"resourceType": "Organization", "id": "now"},
+    {"resourceType": "Patient", "id": "p", "managingOrganization": reference("Organization/then")},
+    {"resourceType": "Patient", "id": "p", "managingOrganization": reference("Organization/now")},
+    *(
+        {"resourceType": "Observation", "id": id, "status": "final", "code": {"text": "x"}, "subject": reference(address)}
+        for id, address in (("a-then", "Patient/p/_history/1"), ("b-now", "Patient/p"), ("c-same", "Patient/p/_history/2"),
+                            ("d-none", "Patient/p/_history/9"))
+    ),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def versioned(kind: str, server: str) -> Iterator[Any]:
+    with holding(kind, server, VERSIONED) as store:
+        yield store
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("_id=a-then", "Organization/then/1 Patient/p/1"),
+        ("_id=b-now", "Organization/now/1 Patient/p/2"),
+        ("_id=c-same", "Organization/now/1 Patient/p/2"),
+        ("_id=d-none", ""),
+        # Each version once, in whichever order they are referred to.
+        ("_sort=_id", "Organization/now/1 Organization/then/1 Patient/p/1 Patient/p/2"),
+        ("_sort=-_id", "Organization/now/1 Organization/then/1 Patient/p/1 Patient/p/2"),
+    ],
+)
+def test_each_version_that_is_referred_to(versioned: Any, query: str, expected: str) -> None:
+    """What a version leads to is what it says itself, not what the current one says."""
+    asked = f"{query}&_include=Observation:subject&_include:iterate=Patient:organization"
+    page = versioned.search("Observation", asked)
+    found = [f"{one.type}/{one.id}/{one.version}" for one in page.included]
+    assert sorted(found) == expected.split()
+
+
+def test_a_past_version_of_a_match(store: Any) -> None:
+    for code in ("then", "now"):
+        member = [reference("Observation/o/_history/1")] if code == "now" else []
+        store.update({"resourceType": "Observation", "id": "o", "status": "final", "code": {"text": code},
+                      **({"hasMember": member} if member else {})})  # fmt: skip
+    page = store.search("Observation", "_include=Observation:has-member")
+    assert [match.version for match in page.matches] == [2]
+    assert [(one.id, one.version) for one in page.included] == [("o", 1)]
+
+
+@pytest.mark.parametrize(
+    ("count", "included", "cut"),
+    [(4, "o4 o5 o6", True), (6, "o6 o7 o8", True), (7, "o7 o8 o9", False), (10, "", False)],
+)
+def test_matches_take_no_room_of_what_is_included(
+    store: Any, monkeypatch: pytest.MonkeyPatch, count: int, included: str, cut: bool
+) -> None:
+    monkeypatch.setattr("fhirstore.includes.MOST", 3)
+    for number in range(10):
+        store.update({"resourceType": "Observation", "id": f"o{number}", "status": "final", "code": {"text": "x"},
+                      "derivedFrom": [reference("Observation/o0")]})  # fmt: skip
+    page = store.search(
+        "Observation", f"_sort=_id&_count={count}&_revinclude=Observation:derived-from"
+    )
+    assert [match.id for match in page.included] == included.split()
+    assert [issue.code for issue in page.issues] == (["too-costly"] if cut else [])
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [
