@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -25,10 +26,13 @@ from fhirstore.rest.capability_statement import Statements
 from fhirstore.rest.request import Request
 from fhirstore.rest.responses import Response
 from fhirstore.search.subsetting import SUMMARIES, Subset, element_names
-from fhirstore.versions import Version
+from fhirstore.versions import HistoryPage, Version
 
 if TYPE_CHECKING:
     from fhirstore.async_store import AsyncStore
+
+# A date with a prefix (spec page search, Prefixes).
+_PREFIX = re.compile("(?:eq|ne|gt|lt|ge|le|sa|eb|ap)[0-9]")
 
 Interaction = Callable[["AsyncStore", Request], Awaitable[Response]]
 
@@ -71,7 +75,10 @@ def _take_subset(request: Request) -> Subset:
     if unknown := [name for name in names if name not in known]:
         said = f"{type} has no element {unknown[0][:80]!r}"
         raise BadRequest(said, code="value", expression="_elements")
-    if summary is not None and (summary not in SUMMARIES or summary == "count"):
+    if summary == "count":
+        said = "_summary=count is not supported with a read; it is with a search"
+        raise NotImplementedByStore(said, expression="_summary")
+    if summary is not None and summary not in SUMMARIES:
         said = f"_summary is true, text, data or false here, not {summary[:40]!r}"
         raise BadRequest(said, code="value", expression="_summary")
     return Subset(names, summary)
@@ -114,14 +121,19 @@ async def history(store: AsyncStore, request: Request) -> Response:
     _refuse_list(pairs)
     request.pairs = pairs
     request.refuse_others()
+    number = queries.whole_number("_count", count)
     page = await store.history(
         address.type,
         address.id,
         since=None if since is None else _period("_since", since)[0],
         at=None if at is None else _period("_at", at),
-        count=queries.whole_number("_count", count),
+        count=1 if number == 0 else number,
         page=token,
     )
+    if number == 0:
+        # As of a search: a page may not have more than was asked for (spec page http, history), and all that is left is
+        # the total, where it is known.
+        page = HistoryPage([], total=page.total)
     used = [("_since", since), ("_at", at), ("_count", count)]
     parameters = [(name, value) for name, value in used if value is not None]
     path = "/".join(filter(None, (address.type, address.id, "_history")))
@@ -135,6 +147,9 @@ def _refuse_list(pairs: queries.Pairs) -> None:
 
 def _period(name: str, value: str) -> tuple[datetime, datetime]:
     """The half-open period that a date says. A `+` that was not percent-encoded has become a space on the way."""
+    if _PREFIX.match(value):
+        said = f"prefixes ({value[:2]}) are not supported with {name}"
+        raise NotImplementedByStore(said, expression=name)
     try:
         return date_range(value.replace(" ", "+"))
     except ValueError:

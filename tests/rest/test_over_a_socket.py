@@ -241,6 +241,29 @@ def test_a_history_is_narrowed(client: httpx.Client, parameters: str, versions: 
     assert [int(e["resource"]["meta"]["versionId"]) for e in found] == versions
 
 
+@pytest.mark.parametrize(
+    ("path", "total"),
+    [
+        ("Patient/{}/_history?", 2),
+        ("Patient/{}/_history?_since=2000&", None),
+        ("Patient/_history?", None),
+        ("_history?", None),
+    ],
+)
+def test_a_history_without_entries(
+    client: httpx.Client, served: Served, path: str, total: int | None
+) -> None:
+    id = fresh()
+    put(client, id)
+    put(client, id, family="Second")
+    path = path.format(id)
+    bundle = client.get(f"{path}_count=0").json()
+    assert "entry" not in bundle
+    assert bundle.get("total") == total
+    assert link(bundle, "self") == f"{served.url}/{path}_count=0"
+    assert link(bundle, "next") is None
+
+
 @pytest.mark.parametrize(("path", "count"), [("Organization/_history", 4), ("_history", 40)])
 def test_the_history_of_many_is_paged_to_its_end(
     client: httpx.Client, path: str, count: int
@@ -362,7 +385,8 @@ ANSWERS = [
     Asked("GET", "Patient/known?_elements=name", 200),
     Asked("GET", "Patient/known?_summary=true", 200),
     Asked("GET", "Patient/known?_elements=nothing", 400, "value"),
-    Asked("GET", "Patient/known?_summary=count", 400, "value"),
+    Asked("GET", "Patient/known?_summary=some", 400, "value"),
+    Asked("GET", "Patient/known?_summary=count", 501, "not-supported"),
     Asked("GET", "Patient?organization.name=x", 200),
     Asked("GET", "Patient?_include=Patient:organization", 200),
     Asked("GET", "Patient?_has:Observation:patient:code=1", 200),
@@ -440,6 +464,9 @@ ANSWERS = [
     Asked("PUT", "Patient/known?nothing=", 200, "", GOOD, JSON_TYPE),
     Asked("POST", "Patient?nothing=", 201, "", GOOD, JSON_TYPE),
     Asked("GET", "Patient/_history?_since=never", 400, "value"),
+    Asked("GET", "Patient/_history?_at=never", 400, "value"),
+    Asked("GET", "Patient/_history?_at=ge2020", 501, "not-supported"),
+    Asked("GET", "Patient/_history?_since=gt2020-01-01", 501, "not-supported"),
     Asked("GET", "Patient/_history?_count=-1", 400, "invalid"),
     Asked("GET", "Patient/_history?_list=1", 501, "not-supported"),
     Asked("GET", "metadata?mode=all", 400, "value"),
@@ -950,6 +977,24 @@ def test_a_searchset(client: httpx.Client, served: Served) -> None:
     nothing = client.get("Patient?family=nobody").json()
     assert nothing["total"] == 0
     assert "entry" not in nothing
+
+
+@pytest.mark.parametrize(
+    ("types", "total"),
+    [
+        ("_type=Organization&_type=Practitioner", 0),
+        ("_type=Organization,Practitioner&_type=Practitioner", 12),
+        ("_type=Practitioner", 12),
+    ],
+)
+def test_the_link_of_a_search_of_types_finds_no_more(
+    client: httpx.Client, served: Served, types: str, total: int
+) -> None:
+    bundle = client.get(f"?{types}").json()
+    itself = link(bundle, "self")
+    assert itself is not None
+    assert itself.startswith(f"{served.url}/?{types}")
+    assert client.get(itself).json()["total"] == bundle["total"] == total
 
 
 @pytest.mark.parametrize("parameters", ["_summary=count", "_count=0"])
