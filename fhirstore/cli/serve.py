@@ -55,14 +55,17 @@ def serve(
         raise click.ClickException(
             f"{error.name} is not installed: pip install 'fhirstore-mongodb[rest]'"
         ) from None
-    rest = RestSettings(
-        base_path=base_path,
-        base_url=base_url,
-        trust_forwarded=trust_forwarded,
-        body_limit=limit * _MEBIBYTE,
-        handling=cast(Literal["strict", "lenient"], handling),
-        cors_origins=cors,
-    )
+    try:
+        rest = RestSettings(
+            base_path=base_path,
+            base_url=base_url,
+            trust_forwarded=trust_forwarded,
+            body_limit=limit * _MEBIBYTE,
+            handling=cast(Literal["strict", "lenient"], handling),
+            cors_origins=cors,
+        )
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     run(
         lambda url: settings.async_store((url,)),
         rest,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
@@ -12,11 +11,10 @@ from starlette.types import Receive, Scope
 from fhirstore.errors import BadRequest, FhirError, NotImplementedByStore
 from fhirstore.rest import content, headers, media_types, queries, turtle
 from fhirstore.rest.addresses import Address
+from fhirstore.rest.base_addresses import is_host, is_path, slashed
 from fhirstore.rest.headers import Handling, Preferences
 from fhirstore.rest.settings import RestSettings
 
-_HOST = re.compile(r"[A-Za-z0-9.\-_]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
-_PREFIX = re.compile(r"(?:/[A-Za-z0-9.\-_~]+)*")
 _UNSUPPORTED_SUBSETS = ("_summary", "_elements")
 
 
@@ -157,12 +155,12 @@ class Request:
         if self.settings.trust_forwarded:
             scheme = (self._forwarded(b"x-forwarded-proto") or scheme).lower()
             host = self._forwarded(b"x-forwarded-host") or host
-            prefix = (self._forwarded(b"x-forwarded-prefix") or "").rstrip("/") + prefix
+            prefix = slashed(self._forwarded(b"x-forwarded-prefix") or "") + prefix
         if host is None:
             host = _address_of_server(self.scope.get("server"))
-        if not _HOST.fullmatch(host) or scheme not in ("http", "https"):
+        if not is_host(host) or scheme not in ("http", "https"):
             raise BadRequest(f"{scheme[:10]}://{host[:80]} is no address", expression="Host")
-        if not _PREFIX.fullmatch(prefix):
+        if not is_path(prefix):
             prefix = quote(prefix)
         return f"{scheme}://{host}{prefix}{self.settings.base_path}"
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from fhirstore.rest import base_addresses
+
 MEBIBYTE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class RestSettings:
-    """`base_path` is where the service lives on its host, `/fhir`; "" for the root.
+    """`base_path` is where the service lives on its host, `/fhir`; "" for the root. It and `base_url` are brought into that
+    form, a slash before a path and none behind it; ValueError for what is no address.
 
     `base_url` is the service base URL that links and Location headers start with, `base_path` included. None takes it
     from the request: from its Host, or, only where `trust_forwarded` says that a proxy of ours sets them, from
@@ -34,3 +37,8 @@ class RestSettings:
     gzip_minimum: int | None = 1024
     cors_origins: tuple[str, ...] = ()
     cors_credentials: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base_path", base_addresses.base_path(self.base_path))
+        if self.base_url is not None:
+            object.__setattr__(self, "base_url", base_addresses.base_url(self.base_url))

@@ -21,10 +21,12 @@ from urllib.parse import urlsplit
 import httpx
 import pymongo
 import pytest
+from click.testing import CliRunner
 from fhirpy import AsyncFHIRClient, SyncFHIRClient
 from fhirpy.base.exceptions import OperationOutcome, ResourceNotFound
 
 from fhirstore import Store, json_text
+from fhirstore.cli import main
 from fhirstore.definitions import definitions
 from fhirstore.embedded import answers
 from fhirstore.embedded.servers import Place
@@ -1253,8 +1255,10 @@ def test_options_of_a_deployment(wire_uri: str, database: str) -> None:
     ):
         assert urlsplit(served.url).path == ""
         forwarded = {"X-Forwarded-Proto": "HTTPS", "X-Forwarded-Host": "fhir.example", "X-Forwarded-Prefix": "/r4"}  # fmt: skip
-        bundle = client.get("Patient?_count=1&nothing=1", headers=forwarded).json()
-        assert link(bundle, "self") == "https://fhir.example/r4/Patient?_count=1"
+        for prefix in ("/r4", "/r4/", "r4"):
+            forwarded["X-Forwarded-Prefix"] = prefix
+            bundle = client.get("Patient?_count=1&nothing=1", headers=forwarded).json()
+            assert link(bundle, "self") == "https://fhir.example/r4/Patient?_count=1"
         strict = {"Prefer": "handling=strict"}
         assert client.get("Patient?nothing=1", headers=strict).status_code == 400
         ours = client.get("Patient/nobody", headers={"Origin": "https://app.example"})
@@ -1274,11 +1278,19 @@ def test_options_of_a_deployment(wire_uri: str, database: str) -> None:
 def test_a_fixed_base_url(wire_uri: str, database: str) -> None:
     base = "https://fhir.example.org/r4"
     port = free_port()
-    with serving(wire_uri, database, "--base-url", base, "--port", str(port)) as served:
+    options = ("--base-url", f"{base}/", "--base-path", "inner/fhir/", "--port", str(port))
+    with serving(wire_uri, database, *options) as served:
         assert served.url == base
-        bundle = httpx.get(f"http://127.0.0.1:{port}/fhir/Practitioner?_count=1").json()
+        bundle = httpx.get(f"http://127.0.0.1:{port}/inner/fhir/Practitioner?_count=1").json()
         assert link(bundle, "self") == f"{base}/Practitioner?_count=1"
         assert bundle["entry"][0]["fullUrl"].startswith(f"{base}/Practitioner/")
+
+
+@pytest.mark.parametrize("option", ["--base-url=ex.org", "--base-path=/a b"])
+def test_an_address_that_is_none_is_refused(option: str) -> None:
+    answer = CliRunner().invoke(main, ["serve", option, "--uri", "mongodb://127.0.0.1:1/"])
+    assert answer.exit_code == 2
+    assert repr(option.partition("=")[2]) in answer.output
 
 
 def test_no_password_is_said(wire_uri: str, database: str, served: Served) -> None:
