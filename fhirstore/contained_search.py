@@ -49,7 +49,7 @@ class ContainedSearch:
         names = await searcher.port.collection_names()
         stored = sorted(names & searcher.definitions.resource_types)
         plans = {other: _for_containers(made, type, other, searcher) for other in stored}
-        answer = await SystemSearch(searcher).answer(plans)
+        answer = await SystemSearch(searcher).answer(plans, [type])
         answer.next = at.token(answer.next)
         return answer
 

@@ -1,17 +1,20 @@
 """Searches over several types with one page and one sort: `[base]?_type=Patient,Observation`, and all of a compartment.
 
 Each type is planned by itself, so that a parameter means in each what its own definition says; all of them have to know
-it. Without an order of its own the result is type after type. With one, each type gives its part of the page and the
-parts are merged: a place says for every type where it goes on, since among equals the types come in the order of their
-names.
+it, those without resources too: else what a search means would hang on what is stored. Without an order of its own the
+result is type after type. With one, each type gives its part of the page and the parts are merged: a place says for every
+type where it goes on, since among equals the types come in the order of their names.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
+from fhirstore.definitions import Definitions
 from fhirstore.errors import InvalidSearch, Issue, NotFound
 from fhirstore.ports.port import Document
 from fhirstore.search import keyset
@@ -57,27 +60,35 @@ class SystemSearch:
         self, query: Pairs, page: str | None, handling: Handling, compartment: str | None
     ) -> SearchPage:
         named, rest = self._types(query)
+        left_out: list[Issue] = []
+        if named is None:
+            rest, left_out = self._of_all_types(rest, compartment, handling)
         types = await self._searched(named, compartment)
+        # Where nothing is stored, a search is still read, for what is wrong with it.
         plans = self._plans(types or named or ["Basic"], rest, page, handling, compartment)
-        if not types:
-            plans = {}
         for made in plans.values():
             if made.query.contained != "false":
                 said = "contained resources are searched for one type at a time"
                 raise InvalidSearch(said, code="not-supported", expression="_contained")
-        answer = await self.answer(plans)
-        if named is not None:
-            answer.parameters.insert(0, ("_type", ",".join(named)))
+        answer = await (self.answer(plans, named) if types else self._nothing(plans))
+        answer.issues[:0] = left_out
+        # As they were given: repeated they may name no type at all, which one `_type` cannot say.
+        answer.parameters[:0] = [pair for pair in query if pair[0] == "_type" and pair[1]]
         return answer
 
-    async def answer(self, plans: dict[str, Plan]) -> SearchPage:
-        """One page of what the plans find, each of its type."""
+    async def _nothing(self, plans: dict[str, Plan]) -> SearchPage:
+        answer = await self.searcher.page_of(next(iter(plans.values())).query, [])
+        answer.total = 0
+        return answer
+
+    async def answer(self, plans: dict[str, Plan], among: Sequence[str] | None) -> SearchPage:
+        """One page of what the plans find, each of its type. `among` are the types that were named, None for all."""
         first = next(iter(plans.values()), None)
         if first is None:
             return SearchPage(matches=[], total=0)
         settled = {type: await self.searcher.settled(made) for type, made in plans.items()}
         asked = first.query
-        binding = repr((first.binding, sorted(plans)))
+        binding = first.binding_of(among)
         after = None if asked.page is None else self._redeem(asked.page, binding)
         found: list[Found] = []
         if not asked.only_total:
@@ -108,14 +119,41 @@ class SystemSearch:
                 named = more if named is None else [type for type in named if type in more]
         return named, [pair for pair in given if pair[0] != "_type"]
 
+    def _of_all_types(
+        self, rest: Pairs, compartment: str | None, handling: Handling
+    ) -> tuple[list[tuple[str, str]], list[Issue]]:
+        """The parameters that each type has, and issues for others (spec page http, search: "the only search parameters that
+        can be used in global search are the base parameters that apply to all resources")."""
+        known = _common(self.searcher.definitions, self._possible(compartment))
+        wrong = [name for name, value in rest if value and not _is_common(name, known)]
+        lenient = handling == "lenient"
+        left_out = [
+            Issue(
+                "warning" if lenient else "error",
+                "not-supported",
+                f"not all types have a search parameter {name[:80]!r}: _type names those that are meant"
+                + ("; it was left out" if lenient else ""),
+                name[:200],
+            )
+            for name in dict.fromkeys(wrong)
+        ]
+        if left_out and not lenient:
+            raise InvalidSearch(issues=left_out)
+        return [pair for pair in rest if pair[0] not in wrong], left_out
+
+    def _possible(self, compartment: str | None) -> frozenset[str]:
+        """The types of which a resource may be found."""
+        known = self.searcher.definitions
+        if compartment is None:
+            return known.resource_types
+        owner = compartment.partition("/")[0]
+        if owner not in known.compartments:
+            raise NotFound(f"{owner[:80]!r} is not a compartment", code="not-supported")
+        return known.resource_types & {owner, *known.compartment(owner)}
+
     async def _searched(self, named: list[str] | None, compartment: str | None) -> list[str]:
         """The types that have to be asked, in order."""
-        types = set(self.searcher.definitions.resource_types)
-        if compartment is not None:
-            owner = compartment.partition("/")[0]
-            if owner not in self.searcher.definitions.compartments:
-                raise NotFound(f"{owner[:80]!r} is not a compartment", code="not-supported")
-            types &= {owner, *self.searcher.definitions.compartment(owner)}
+        types = self._possible(compartment)
         if named is not None:
             types &= set(named)
             if len(types) <= _ASKED_UNSEEN:
@@ -144,6 +182,7 @@ class SystemSearch:
             made[type] = planned
         if issues:
             raise InvalidSearch(issues=issues)
+        _check_sort(made)
         return made
 
     # pages --------------------------------------------------------------------------------------
@@ -151,18 +190,21 @@ class SystemSearch:
     async def _find(
         self, plans: dict[str, Plan], after: tuple[str, Place] | None, limit: int
     ) -> list[Found]:
-        order = next(iter(plans.values())).order
-        if not order.keys:
+        first = next(iter(plans.values()))
+        order, by_id = first.order, _is_by_id(first)
+        if not order.keys and not by_id:
             return await self._one_after_the_other(plans, after, limit)
         found = [
             (type, document)
             for type, made in plans.items()
             for document in await self.searcher.find(
-                made, _place_for(type, made.order, after), limit
+                made, _place_for(type, made.order, after, by_id), limit
             )
         ]
         rank = order.rank()
-        found.sort(key=lambda pair: rank(_joint_place(plans[pair[0]].order, *pair)))
+        found.sort(
+            key=lambda pair: rank(_joint_place(plans[pair[0]].order, pair[0], pair[1], by_id))
+        )
         return found[:limit]
 
     async def _one_after_the_other(
@@ -195,7 +237,37 @@ class SystemSearch:
         return values[-2], Place(tuple(values[:-2]), values[-1])
 
 
-def _place_for(type: str, order: Order, after: tuple[str, Place] | None) -> Place | None:
+@lru_cache(maxsize=64)
+def _common(known: Definitions, types: frozenset[str]) -> frozenset[str]:
+    """The codes of the parameters that all of `types` have."""
+    codes = [frozenset(known.search_parameters(type)) for type in sorted(types)]
+    return frozenset.intersection(*codes)
+
+
+def _is_common(name: str, known: frozenset[str]) -> bool:
+    # What begins so is no parameter of a type: a control, `_has`, or one of all resources.
+    return name.startswith(("_", "-")) or re.split("[:.]", name, maxsplit=1)[0] in known
+
+
+def _check_sort(plans: dict[str, Plan]) -> None:
+    """Raise InvalidSearch where the types have different kinds of values for one key: there is no order among those."""
+    kinds: dict[str, str] = {}
+    for made in plans.values():
+        for rule in made.query.sort:
+            code, type = rule.parameter.code, rule.parameter.type
+            if kinds.setdefault(code, type) != type:
+                said = f"{code} is a {kinds[code]} of one type and a {type} of another: they have no order"
+                raise InvalidSearch(said, code="not-supported", expression="_sort")
+
+
+def _is_by_id(made: Plan) -> bool:
+    """Whether the id decides before the type does, since it was asked for."""
+    return any(rule.parameter.code == "_id" for rule in made.query.sort)
+
+
+def _place_for(
+    type: str, order: Order, after: tuple[str, Place] | None, by_id: bool
+) -> Place | None:
     """Where `type` goes on behind a place of another type, which has passed its equals or has not."""
     if after is None:
         return None
@@ -203,11 +275,20 @@ def _place_for(type: str, order: Order, after: tuple[str, Place] | None) -> Plac
     if type == last:
         return place
     passed = (type > last) if order.descending else (type < last)
-    high = passed != order.descending
-    return Place(place.values, _AFTER_ALL if high else _BEFORE_ALL)
+    if not by_id:
+        high = passed != order.descending
+        return Place(place.values, _AFTER_ALL if high else _BEFORE_ALL)
+    if passed:
+        return place
+    return Place(place.values, f"{place.id}!" if order.descending else _just_before(place.id))
 
 
-def _joint_place(order: Order, type: str, document: Document) -> Place:
+def _just_before(id: str) -> str:
+    """A string that no id comes after that is less than `id`."""
+    return f"{id[:-1]}{chr(ord(id[-1]) - 1)}{_AFTER_ALL}"
+
+
+def _joint_place(order: Order, type: str, document: Document, by_id: bool) -> Place:
     place = order.place(document)
-    # A slash sorts before letters and digits, so that types compare as wholes.
-    return Place(place.values, f"{type}/{place.id}")
+    # A slash, and a NUL, sort before letters and digits, so that types and ids compare as wholes.
+    return Place(place.values, f"{place.id}\0{type}" if by_id else f"{type}/{place.id}")

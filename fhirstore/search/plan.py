@@ -98,9 +98,19 @@ class Plan:
     @property
     def binding(self) -> str:
         """What a page token is bound to: the type, what was asked, in any order, and the order of the result."""
-        asked = sorted(map(as_written, self.query.criteria))
-        within = (self.query.compartment, self.query.as_of, self.query.contained)
-        return repr(("search", self.query.type, within, asked, self.order_in_words()))
+        return repr(("search", self.query.type, self._asked, self.order_in_words()))
+
+    def binding_of(self, types: Iterable[str] | None) -> str:
+        """The same of a search among several types, None for all: not of those that happen to have resources by now."""
+        order = [(key.code, key.descending) for key in self.order.keys]
+        among = None if types is None else sorted(set(types))
+        return repr(("types", among, self._asked, order, self.order.descending))
+
+    @property
+    def _asked(self) -> tuple[object, ...]:
+        query = self.query
+        written = sorted(map(as_written, query.criteria))
+        return (query.compartment, query.as_of, query.contained, written)
 
     def filter(self, conditions: Iterable[Condition]) -> Filter:
         """The MongoDB filter for all of `conditions`."""
