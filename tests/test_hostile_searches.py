@@ -156,6 +156,15 @@ COSTLY = [
     ("50 reverse links", "_has:Observation:has-member:" * 50 + "code=x"),
     ("many digits", "value-quantity=" + "9" * 1_000_000),
     ("many dates", "date=" + ",".join(f"ge{year}" for year in range(1000, 4000))),
+    (
+        "many dates in a span",
+        "date=gt1990&date=lt2030&date=" + ",".join(f"sa{year}" for year in range(1000, 4000)),
+    ),
+    (
+        "the ends of time",
+        "date=ge9999&date=lt2021&date=ge9999-12-31&date=le0001&_lastUpdated=ap0001,ap9999",
+    ),
+    ("a span without end", "date=gt9999-12-31&date=le9999-12-31"),
     ("many sorts", "_sort=" + ",".join(["date", "code", "status"] * 10_000)),
     ("a regular expression", "value-string:contains=" + "(a+)+" * 1000 + "$"),
     ("a unit without end", "value-quantity=5|http://unitsofmeasure.org|" + "m." * 100_000 + "m"),

@@ -97,9 +97,11 @@ def _within(composite: Target, asking: Asking) -> Callable[[Asked], Condition]:
         if isinstance(asked, Combined):
             return _joined(asked, condition_of)
         assert asked.operator is not None
-        parameter = asked.parameter
-        compare = TYPES[parameter.type].compare
-        return compare(targets[parameter.code], asked.operator, asked.values[0], asking)
+        target = targets[asked.parameter.code]
+        compare = TYPES[asked.parameter.type].compare
+        if asked.operator == "ni":
+            return Not(compare(target, "in", asked.values[0], asking))
+        return compare(target, asked.operator, asked.values[0], asking)
 
     return condition_of
 
@@ -205,6 +207,9 @@ def _asked(
     entry = kept[parameter.code]
     parts = [kept[code].parameter for code in entry.parts]
     if entry.kind == "any_of":
+        if modifier == "not-in":
+            # Of several fields together: none of their values is in it.
+            return Not(_asked(parameter, "in", values, kept, asking))
         return Either(tuple(_asked(part, modifier, values, kept, asking) for part in parts))
     if entry.kind == "all_of":
         return _any(tuple(_all_parts(parameter, value, parts, kept, asking) for value in values))

@@ -22,9 +22,9 @@ from fhirstore.search.overlap import LONG
 from fhirstore.search.parameter_type import Asking, Facet, ParameterType, Target, Writer, Writing
 
 _OPERATORS = (*PREFIXES, "co", "po")
-_FILTERED = re.compile(rf"({'|'.join(_OPERATORS)})(.*)", re.DOTALL)
+FILTERED = re.compile(rf"({'|'.join(_OPERATORS)})(.*)", re.DOTALL)
 _POINTS = frozenset({"date", "dateTime"})
-_LEAST = timedelta(milliseconds=1)
+LEAST = timedelta(milliseconds=1)
 
 Span = tuple[datetime, datetime]
 
@@ -40,7 +40,7 @@ def _span(text: Any) -> Span | None:
 
 def _moment(text: Any) -> Span | None:
     span = _span(text)
-    return None if span is None else (span[0], min(span[1], _shifted(span[0], _LEAST)))
+    return None if span is None else (span[0], min(span[1], shifted(span[0], LEAST)))
 
 
 def _period(element: Any) -> Span | None:
@@ -111,7 +111,7 @@ def _one(target: Target, text: str, now: datetime, prefixes: re.Pattern[str] = P
 
 def _compare(target: Target, operator: str, value: str, asking: Asking) -> Condition:
     """What `_filter` asks: the prefixes, and `co` and `po`, which compare periods as well."""
-    return _one(target, f"{operator}{value}", asking.now, _FILTERED)
+    return _one(target, f"{operator}{value}", asking.now, FILTERED)
 
 
 def _compared(prefix: str, low: datetime, high: datetime, now: datetime, path: str) -> Condition:
@@ -142,12 +142,13 @@ def _compared(prefix: str, low: datetime, high: datetime, now: datetime, path: s
         return Within(end, at_most=low)
     if prefix == "ap":
         margin = abs(now - low) / 10
-        low, high = _shifted(low, -margin), _shifted(high, margin)
+        low, high = shifted(low, -margin), shifted(high, margin)
         return All((Within(start, less_than=high), Within(end, more_than=low)))
     return All((Within(start, at_least=low, less_than=high), Within(end, at_most=high)))
 
 
-def _shifted(instant: datetime, by: timedelta) -> datetime:
+def shifted(instant: datetime, by: timedelta) -> datetime:
+    """An instant later or earlier, at the end of time at most."""
     try:
         return instant + by
     except OverflowError:

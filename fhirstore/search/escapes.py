@@ -20,6 +20,11 @@ def split(value: str, separator: str) -> list[str]:
     return [*parts, value[start:]]
 
 
+def is_illegal(value: str) -> bool:
+    """Whether a backslash stands before anything else: "the parameter value `xx\\xx` is illegal"."""
+    return "\\" in value and "\\" in _ESCAPE.sub("", value)
+
+
 def unescape(value: str) -> str:
     """`value` as it was meant. A backslash before any other character stands for itself."""
     return _ESCAPE.sub(r"\1", value) if "\\" in value else value

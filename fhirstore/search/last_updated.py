@@ -6,12 +6,14 @@ one millisecond: then no comparison needs both ends.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
 from fhirstore.errors import InvalidSearch
 from fhirstore.primitives import date_range
-from fhirstore.search.conditions import Condition, Either, Within
+from fhirstore.search.conditions import Condition, Either, Never, Within
+from fhirstore.search.date import FILTERED, LEAST, shifted
 from fhirstore.search.number import PREFIX
 
 FIELD = "last_updated"
@@ -23,21 +25,23 @@ def ask(values: Sequence[str], now: datetime) -> Condition:
     return conditions[0] if len(conditions) == 1 else Either(conditions)
 
 
-def _one(value: str, now: datetime) -> Condition:
-    match = PREFIX.fullmatch(value)
+def _one(value: str, now: datetime, prefixes: re.Pattern[str] = PREFIX) -> Condition:
+    match = prefixes.fullmatch(value)
     assert match is not None
     prefix = match[1] or "eq"
     try:
         start, end = date_range(match[2].replace(" ", "+"))
     except ValueError as error:
         raise InvalidSearch(f"{value[:80]!r} is no date: {error}", code="value") from None
+    if prefix == "co" and end - start > LEAST:
+        return Never()
     if prefix == "ne":
         return Either((Within(FIELD, less_than=start), Within(FIELD, at_least=end)))
-    if prefix == "eq":
+    if prefix in ("eq", "co"):
         return Within(FIELD, at_least=start, less_than=end)
     if prefix == "ap":
         margin = abs(now - start) / 10
-        return Within(FIELD, at_least=start - margin, less_than=end + margin)
+        return Within(FIELD, at_least=shifted(start, -margin), less_than=shifted(end, margin))
     if prefix in ("gt", "sa"):
         return Within(FIELD, at_least=end)
     if prefix == "ge":
@@ -47,5 +51,4 @@ def _one(value: str, now: datetime) -> Condition:
 
 def compare(operator: str, value: str, now: datetime) -> Condition:
     """The same for an operator of `_filter`. An instant contains no longer period, and overlaps what it lies in."""
-    prefix = {"po": "eq", "co": "eq"}.get(operator, operator)
-    return _one(f"{prefix}{value}", now)
+    return _one(f"{'eq' if operator == 'po' else operator}{value}", now, FILTERED)

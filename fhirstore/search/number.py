@@ -25,11 +25,13 @@ _NUMBER = re.compile(r"[+-]?\d{1,100}(\.\d{1,100})?(?:[eE]([+-]?\d{1,4}))?", re.
 # Decimal128 reaches to about 10 to the 6144.
 _MAX_EXPONENT = 6000
 _WIDE = Context(prec=250)
+_TENTH = Decimal("0.1")
 _TYPES = frozenset({"decimal", "integer", "positiveInt", "unsignedInt"})
 
 
 class Asked(NamedTuple):
-    """A number as it was asked for: `prefix`, the value, and what its digits leave open to either side."""
+    """A number as it was asked for: `prefix`, the value, and what its digits leave open to either side, or `ap`: "the
+    recommended value is 10% of the stated value" (spec page search, Prefixes), in the unit in which it is stated."""
 
     prefix: str
     value: Decimal
@@ -48,8 +50,11 @@ def read(text: str) -> Asked:
         raise InvalidSearch(f"{text[:80]!r} is outside the range of numbers", code="value")
     decimals = len(number[1]) - 1 if number[1] else 0
     last_digit = int(number[2]) - max(decimals, 1) if number[2] else -decimals
-    half = Decimal(5).scaleb(last_digit - 1)
-    return Asked(match[1] or "eq", value, half)
+    prefix = match[1] or "eq"
+    half = (
+        _WIDE.multiply(abs(value), _TENTH) if prefix == "ap" else Decimal(5).scaleb(last_digit - 1)
+    )
+    return Asked(prefix, value, half)
 
 
 def bounds(asked: Asked, field: str) -> Condition:
@@ -105,10 +110,8 @@ def range_bounds(asked: Asked, low: str, high: str) -> Condition:
 
 
 def span(asked: Asked) -> tuple[Decimal, Decimal]:
-    """What the number covers: by its digits, or with `ap` a tenth to either side."""
-    value = asked.value
-    margin = _WIDE.multiply(abs(value), Decimal("0.1")) if asked.prefix == "ap" else asked.half
-    return _WIDE.subtract(value, margin), _WIDE.add(value, margin)
+    """What the number covers."""
+    return _WIDE.subtract(asked.value, asked.half), _WIDE.add(asked.value, asked.half)
 
 
 def decimal(value: Any) -> Decimal | None:

@@ -16,12 +16,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from fhirstore.primitives import FAR_PAST
+from fhirstore.primitives import FAR_FUTURE, FAR_PAST
 from fhirstore.search.conditions import All, Among, Condition, Either, Never, Ranges, Value, Within
 from fhirstore.search.tightening import tighten
 
 # What is longer has `long` in its document. Of Synthea's observations that is none, of its encounters 4 %.
 LONG = timedelta(days=1)
+# Beyond so many moments, which no span of a person names, to cut costs more than it saves.
+_MOST_CUTS = 24
 # The least that stored dates differ by.
 _LEAST = timedelta(milliseconds=1)
 
@@ -45,12 +47,15 @@ class _Range:
 
 
 def spanned(conditions: Sequence[Condition], single: frozenset[str]) -> str | None:
-    """The field of which a span with both ends is asked, so that `narrowed` gives each part both bounds."""
+    """The field of which a span with both ends is asked, so that `narrowed` gives each part both bounds.
+
+    None where there is nothing to gain: of spans that touch the ends of time, or of very many.
+    """
     for condition in conditions:
         if isinstance(condition, Within) and condition.field.endswith(".start"):
             field = condition.field.removesuffix(".start")
-            if field in single and _both_ends(conditions, field):
-                return field
+            if field in single and _can_be_cut(conditions, field):
+                return field if _both_ends(conditions, field) else None
     return None
 
 
@@ -106,7 +111,8 @@ def _parts(own: Sequence[Condition], field: str, single: frozenset[str]) -> list
 def _with_long(whole: _Range) -> Iterator[_Range]:
     """A range whose periods have to reach beyond a moment: those that are too far from it to be short, by themselves."""
     after = [_first(condition) for condition in whole.beside if isinstance(condition, Within)]
-    from_here = _shifted_back(max((moment for moment in after if moment), default=FAR_PAST))
+    latest = max((moment for moment in after if moment), default=None)
+    from_here = FAR_PAST if latest is None else latest - LONG
     if whole.low is not None and whole.low >= from_here:
         yield whole
         return
@@ -166,15 +172,22 @@ def _is_of(condition: Condition, field: str) -> bool:
     return isinstance(condition, Within) and condition.field in (f"{field}.start", f"{field}.end")
 
 
+def _can_be_cut(conditions: Sequence[Condition], field: str) -> bool:
+    own = [condition for condition in conditions if _is_of(condition, field)]
+    moments = {
+        bound
+        for condition in own
+        for within in (condition.conditions if isinstance(condition, Either) else (condition,))
+        if isinstance(within, Within)
+        for bound in (within.at_least, within.more_than, within.less_than, within.at_most)
+        if isinstance(bound, datetime)
+    }
+    inside = min(moments) > FAR_PAST + LONG and max(moments) < FAR_FUTURE - LONG
+    return inside and len(moments) <= _MOST_CUTS
+
+
 def _both_ends(conditions: Sequence[Condition], field: str) -> bool:
     """Whether something has to start before a moment, and to end, or to start, after one."""
     bounds = [c for c in conditions if isinstance(c, Within) and _is_of(c, field)]
     before = any(c.field.endswith(".start") and _beyond(c) is not None for c in bounds)
     return before and any(_first(c) is not None for c in bounds)
-
-
-def _shifted_back(moment: datetime) -> datetime:
-    try:
-        return moment - LONG
-    except OverflowError:
-        return FAR_PAST

@@ -19,6 +19,7 @@ from fhirstore.definitions import Definitions, SearchParameter
 from fhirstore.errors import InvalidSearch, Issue
 from fhirstore.search import chaining, filter_expression, moment
 from fhirstore.search.criteria import MOST_HOPS, Asked, Criterion
+from fhirstore.search.escapes import is_illegal
 from fhirstore.search.filter_reading import filter_of
 from fhirstore.search.inclusion import Inclusion
 from fhirstore.search.inclusion import read as inclusion_of
@@ -210,6 +211,9 @@ class _Reader:
     ) -> None:
         if modifier is not None:
             chaining.check_modifier(self._type, parameter, modifier, self._definitions)
+        if is_illegal(value):
+            said = f"a backslash stands before a comma, |, $ or another backslash, not as in {value[:80]!r}"
+            raise InvalidSearch(said, code="value")
         values = alternatives(value)
         if not values:
             return

@@ -29,5 +29,5 @@ def pairs(text: str) -> list[tuple[str, str]]:
 
 
 def as_pairs(query: str | Pairs) -> Pairs:
-    """The pairs of a query string, or the pairs as they were given. Raises InvalidSearch."""
-    return pairs(query) if isinstance(query, str) else query
+    """The pairs of a query string, or those that were given. Raises InvalidSearch."""
+    return pairs(query) if isinstance(query, str) else [(name, value) for name, value in query]

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from fhirstore.references import parse
 from fhirstore.search.conditions import Among, Condition, Either, Matches, Within
 from fhirstore.search.escapes import unescape
 from fhirstore.search.filter import escaped
@@ -35,13 +36,24 @@ def _writer(fhir_type: str, writing: Writing) -> Writer | None:
 
 
 def _ask(target: Target, modifier: str | None, values: Sequence[str], asking: Asking) -> Condition:
-    wanted = tuple(dict.fromkeys(map(unescape, values)))
+    said = map(unescape, values)
+    wanted = tuple(dict.fromkeys(uri for text in said for uri in _meant(target, text, asking)))
     if modifier == "below":
         places = tuple(place for uri in wanted for place in _below(target.field, uri))
         return Either(places)
     if modifier == "above":
         return Among(target.field, tuple(dict.fromkeys(p for uri in wanted for p in _above(uri))))
     return Among(target.field, wanted)
+
+
+def _meant(target: Target, text: str, asking: Asking) -> Iterator[str]:
+    """`text`, and for a canonical that is relative what it is on this server: `_profile=StructureDefinition/lipid` "refers [to]
+    a local profile on the same server" (spec page search, Tags, profiles and security labels)."""
+    yield text
+    if "canonical" in target.fhir_types:
+        reference = parse(text, (), asking.resource_types)
+        if reference.kind == "local":
+            yield from (f"{base.rstrip('/')}/{text}" for base in asking.base_urls)
 
 
 def _below(field: str, uri: str) -> tuple[Condition, ...]:

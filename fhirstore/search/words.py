@@ -35,7 +35,7 @@ def is_looked_up(condition: Condition) -> bool:
         return True
     if isinstance(condition, All | Either):
         return any(map(is_looked_up, condition.conditions))
-    return isinstance(condition, Not) and is_looked_up(condition.condition)
+    return isinstance(condition, Not | Element) and is_looked_up(condition.condition)
 
 
 def in_words(condition: Condition) -> str:

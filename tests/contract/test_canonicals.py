@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import zstandard
 from fhirstore import json_text
 from fhirstore.errors import InvalidSearch
 from fhirstore.search.canonical import names
-from tests.contract.conftest import holding
+from tests.contract.conftest import dropped, holding, open_store
 
 
 def library(id: str, version: str | None, **more: Any) -> dict[str, Any]:
@@ -149,6 +150,42 @@ def test_what_has_no_url_is_led_to_by_no_canonical(filled: Any) -> None:
         filled.search("Patient", "_has:PlanDefinition:depends-on:status=draft")
     assert caught.value.issues[0].code == "not-supported"
     assert "refers by canonical URL" in caught.value.issues[0].diagnostics
+
+
+PROFILES = [
+    ("_profile=StructureDefinition/lipid", "both local other relative"),
+    ("_profile=http://my/fhir/StructureDefinition/lipid", "both local"),
+    ("_profile=https://other/fhir/StructureDefinition/lipid", "both other"),
+    ("_profile=StructureDefinition/none", ""),
+    ("_profile=lipid", ""),
+    ("_profile=Foo/lipid", ""),
+    ("_profile:below=StructureDefinition/lipid", "both local other relative"),
+]
+
+
+@pytest.fixture(scope="module")
+def profiled(kind: str, server: str) -> Iterator[Any]:
+    my, other = "http://my/fhir", "https://other/fhir/"
+    said = {
+        "local": [f"{my}/StructureDefinition/lipid"],
+        "other": [f"{other}StructureDefinition/lipid"],
+        "both": [f"{my}/StructureDefinition/lipid", f"{other}StructureDefinition/lipid"],
+        "relative": ["StructureDefinition/lipid"],
+        "elsewhere": ["http://elsewhere/fhir/StructureDefinition/lipid", f"{my}/Foo/lipid"],
+    }
+    with ExitStack() as stack:
+        name = dropped(server, stack)
+        store = open_store(kind, server, name, stack, base_urls=[my, other])
+        for id, profile in said.items():
+            store.update({"resourceType": "Patient", "id": id, "meta": {"profile": profile}})
+        yield store
+
+
+@pytest.mark.parametrize(("query", "expected"), PROFILES)
+def test_a_relative_profile_is_one_of_this_server(profiled: Any, query: str, expected: str) -> None:
+    assert (
+        sorted(match.id for match in profiled.search("Patient", query).matches) == expected.split()
+    )
 
 
 def test_a_resource_without_native_form_is_named_by_its_text() -> None:

@@ -5,6 +5,7 @@ joined.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -101,6 +102,10 @@ CASES: list[tuple[str, str, str]] = [
     ("Observation", "date po 2020-02", "v1 v2 v3 v4 v6"),
     ("Patient", "_lastUpdated gt 2020-01-01", "p1 p2 p3 p4"),
     ("Patient", "_lastUpdated po 2020-01-01", ""),
+    ("Patient", "_lastUpdated ap 0001", ""),
+    # An instant includes no longer period.
+    ("Patient", "_lastUpdated co 2020", ""),
+    ("Patient", f"_lastUpdated co {datetime.now(UTC):%Y}", ""),
     # number and quantity
     ("RiskAssessment", "probability eq 100", "r2"),
     ("RiskAssessment", "probability ne 100", "r1 r3"),

@@ -442,6 +442,7 @@ REFUSED: list[tuple[str, str, str, str]] = [
     ("Patient", "_has:Observation=x", "not-supported", "_has:Type"),
     ("Patient", "link:Patient." * 7 + "name=x", "too-costly", "links"),
     ("Observation", "subject:Organization=x", "not-supported", "does not refer"),
+    ("Patient", r"name=a\xb", "value", "backslash"),
     ("Patient", "birthdate=x", "value", "no date"),
     ("Patient", "birthdate=1980-02-30", "value", "no date"),
     ("Patient", "birthdate=xx1980", "value", "no date"),

@@ -58,12 +58,28 @@ RESOURCES: list[dict[str, Any]] = [
     ),
     {"resourceType": "Condition", "id": "none", "subject": {"display": "x"}},
     {"resourceType": "Patient", "id": "m", "gender": "male"},
+    *(
+        {"resourceType": "Group", "id": f"of-{code}", "type": "animal", "actual": True,
+         "characteristic": [{"code": {"coding": [{"system": ANIMALS, "code": code}]},
+                             "valueCodeableConcept": {"coding": [{"code": "v"}]}, "exclude": False}]}
+        for code in ("dog", "cat")
+    ),
+    {"resourceType": "Observation", "id": "seen", "status": "final",
+     "code": {"coding": [{"system": ANIMALS, "code": "dog"}]},
+     "component": [{"code": {"coding": [{"system": ANIMALS, "code": "cat"}]}}]},
+    {"resourceType": "Observation", "id": "planted", "status": "final", "code": {"coding": [{"system": PLANTS, "code": "oak"}]}},
     {"resourceType": "Patient", "id": "f", "gender": "female"},
 ]  # fmt: skip
 
 CASES = [
     ("Condition", "code=http://example.org/animals|dog", "dog"),
     ("Condition", "code:in=http://example.org/vs/listed", "bird dog"),
+    ("Observation", "combo-code:in=http://example.org/vs/listed", "seen"),
+    ("Observation", "combo-code:not-in=http://example.org/vs/listed", "planted"),
+    ("Observation", "combo-code:not-in=http://example.org/vs/expanded", "planted"),
+    ("Group", "_filter=characteristic[code in http://example.org/vs/listed].value eq v", "of-dog"),
+    ("Group", "_filter=characteristic[code ni http://example.org/vs/listed].value eq v", "of-cat"),
+    ("Group", "_filter=characteristic[code ss http://example.org/animals|mammal].value eq v", "of-cat of-dog"),
     ("Condition", "code:in=ValueSet/listed", "bird dog"),
     ("Condition", "code:in=http://example.org/vs/whole", "animal bat bird cat dog mammal pet poodle"),
     ("Condition", "code:in=http://example.org/vs/mammals", "bat cat dog mammal poodle"),
