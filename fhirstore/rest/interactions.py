@@ -20,7 +20,7 @@ from fhirstore.errors import (
     Unavailable,
 )
 from fhirstore.primitives import date_range, instant_text
-from fhirstore.rest import bundles, headers, queries, responses
+from fhirstore.rest import bundles, headers, ignored, queries, responses
 from fhirstore.rest.addresses import Kind
 from fhirstore.rest.capability_statement import Statements
 from fhirstore.rest.request import Request
@@ -166,8 +166,11 @@ def _period(name: str, value: str) -> tuple[datetime, datetime]:
 async def create(store: AsyncStore, request: Request) -> Response:
     request.refuse_others()
     content = await request.content()
-    version = await store.create(content, resource_type=request.address.type)
-    return _written(request, version, 201)
+
+    async def write(content: ignored.Sent) -> Version:
+        return await store.create(content, resource_type=request.address.type)
+
+    return _written(request, await ignored.written(write, content, with_id=False), 201)
 
 
 async def update(store: AsyncStore, request: Request) -> Response:
@@ -175,7 +178,11 @@ async def update(store: AsyncStore, request: Request) -> Response:
     type, id = _instance(request)
     if_match = _if_match(request)
     content = await request.content()
-    version = await store.update(content, resource_type=type, id=id, if_match=if_match)
+
+    async def write(content: ignored.Sent) -> Version:
+        return await store.update(content, resource_type=type, id=id, if_match=if_match)
+
+    version = await ignored.written(write, content, with_id=True)
     return _written(request, version, 201 if version.outcome == "created" else 200)
 
 

@@ -144,6 +144,46 @@ def test_a_create_is_answered_with_the_place_of_what_was_made(
     assert client.get(answer.headers["location"]).json() == made
 
 
+IGNORED = [
+    {"id": "urn:uuid:1234 bad"},
+    {"id": 5},
+    {"id": None, "_id": {"id": 5}},
+    {"id": ["a"], "meta": {"versionId": "bad id", "tag": [{"code": "a"}]}},
+    {"meta": {"versionId": "99", "lastUpdated": "yesterday"}},
+    {"meta": {"versionId": 5, "_lastUpdated": {"extension": [{}]}}},
+    {"meta": {"lastUpdated": None, "tag": [{"code": "a"}]}},
+]
+
+
+@pytest.mark.parametrize("sent", IGNORED, ids=str)
+def test_what_the_server_sets_is_ignored_in_content(
+    client: httpx.Client, sent: dict[str, Any]
+) -> None:
+    number = '"multipleBirthInteger":2,"extension":[{"url":"urn:x","valueDecimal":1.50}]'
+    content = json.dumps({**patient(), **sent})[:-1] + f",{number}}}"
+    created = client.post("Patient", content=content, headers=JSON)
+    assert created.status_code == 201, created.text
+    id = created.json()["id"]
+    meta = {**sent, "id": id}
+    meta.pop("_id", None)
+    changed = json.dumps({**patient(family="Changed"), **meta})[:-1] + f",{number}}}"
+    updated = client.put(f"Patient/{id}", content=changed, headers=JSON)
+    assert updated.status_code == 200, updated.text
+    for version, answer in enumerate((created, updated), 1):
+        made = answer.json()
+        check_valid(answer.content)
+        assert made["meta"]["versionId"] == str(version)
+        assert made["meta"].get("tag") == sent.get("meta", {}).get("tag")
+        assert '"valueDecimal":1.50' in answer.text
+
+
+def test_what_else_is_wrong_is_not_ignored(client: httpx.Client) -> None:
+    sent = {**patient(id="a b", gender="x"), "contained": [patient(id="c d")]}
+    wrong = check_outcome(client.post("Patient", json=sent))
+    assert {issue["expression"][0] for issue in wrong} == {"Patient.gender", "Patient.contained[0].id"}  # fmt: skip
+    assert client.put("Patient/a%20b", json=patient(id="a b")).status_code in (400, 422)
+
+
 def test_a_read_is_what_was_written(client: httpx.Client, served: Served) -> None:
     id = fresh()
     written = put(client, id)
