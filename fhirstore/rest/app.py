@@ -101,19 +101,19 @@ class Facade:
         try:
             return await self._answer(request)
         except MethodNotAllowed as error:
-            response = responses.of_error(error)
+            response = responses.of_error(request, error)
             response.headers.append((b"allow", self._allowed(request)))
             return response
         except FhirError as error:
             if error.status not in (500, 503):
-                return responses.of_error(error)
+                return responses.of_error(request, error)
             log.warning("request %s: %s", request.id, error)
-            return responses.of_error(_undisclosed(error, request))
+            return responses.of_error(request, _undisclosed(error, request))
         except ClientGone:
             raise
         except Exception:
             log.exception("request %s failed", request.id)
-            return responses.of_error(_undisclosed(FhirError(), request))
+            return responses.of_error(request, _undisclosed(FhirError(), request))
 
     async def _answer(self, request: Request) -> Response:
         try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from uuid import uuid4
 
-from fhirstore import json_text
-from fhirstore.errors import Issue, operation_outcome
+from fhirstore.errors import Issue
 from fhirstore.primitives import instant_text
+from fhirstore.rest import outcomes
 from fhirstore.rest.queries import Pairs
 from fhirstore.rest.request import Request
 from fhirstore.versions import HistoryPage, SearchPage, Version
@@ -25,14 +25,14 @@ def searchset(request: Request, path: str, page: SearchPage, token: str | None) 
         for found in versions
     ]
     if page.issues:
-        entries.append(_outcome_entry(page.issues))
+        entries.append(_outcome_entry(request, page.issues))
     links = _links(request, path, page.parameters, token, page.next)
     return _bundle("searchset", page.total, links, entries)
 
 
-def _outcome_entry(issues: list[Issue]) -> str:
+def _outcome_entry(request: Request, issues: list[Issue]) -> str:
     """What was left out of a search, as the entry that says so: `search.mode` is `outcome` (spec page http, search)."""
-    outcome = json_text.dump(operation_outcome(issues))
+    outcome = outcomes.text(request, issues, of_search=True)
     return f'{{"fullUrl":"urn:uuid:{uuid4()}","resource":{outcome},"search":{{"mode":"outcome"}}}}'
 
 

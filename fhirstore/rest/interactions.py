@@ -20,7 +20,7 @@ from fhirstore.errors import (
     Unavailable,
 )
 from fhirstore.primitives import date_range, instant_text
-from fhirstore.rest import bundles, headers, ignored, queries, responses
+from fhirstore.rest import bundles, headers, ignored, outcomes, queries, responses
 from fhirstore.rest.addresses import Kind
 from fhirstore.rest.capability_statement import Statements
 from fhirstore.rest.request import Request
@@ -195,7 +195,7 @@ async def delete(store: AsyncStore, request: Request) -> Response:
     if request.preferences.returns != "OperationOutcome":
         return Response(204, "", tags)
     said = f"{type}/{id} was not there" if deleted is None else f"{type}/{id} was deleted"
-    return Response(200, responses.outcome([Issue("information", "informational", said)]), tags)
+    return Response(200, _outcome(request, said), tags)
 
 
 def _written(request: Request, version: Version, status: int) -> Response:
@@ -204,7 +204,7 @@ def _written(request: Request, version: Version, status: int) -> Response:
     if returns == "representation":
         made = responses.of_version(request, version, status)
     else:
-        body = "" if returns == "minimal" else _said(version)
+        body = "" if returns == "minimal" else _said(request, version)
         made = Response(status, body, responses.version_headers(version))
     made.is_of_write = True
     if status == 201:
@@ -214,9 +214,13 @@ def _written(request: Request, version: Version, status: int) -> Response:
     return made
 
 
-def _said(version: Version) -> str:
+def _said(request: Request, version: Version) -> str:
     said = f"{version.type}/{version.id} is {version.outcome}; its version is {version.version}"
-    return responses.outcome([Issue("information", "informational", said)])
+    return _outcome(request, said)
+
+
+def _outcome(request: Request, said: str) -> str:
+    return outcomes.text(request, [Issue("information", "informational", said)])
 
 
 def _if_match(request: Request) -> int | None:

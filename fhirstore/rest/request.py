@@ -16,13 +16,15 @@ from fhirstore.rest.headers import Handling, Preferences
 from fhirstore.rest.settings import RestSettings
 
 _UNSUPPORTED_SUBSETS = ("_summary", "_elements")
+# As much of the name of a parameter as an issue says.
+_LONGEST_NAME = 200
 
 
 class Request:
     """What the facade knows of a request. `pairs` are the parameters of its address, less `_format` and `_pretty`."""
 
     __slots__ = (
-        "_base_url", "_preferences", "address", "content_type", "correlated", "headers", "id", "links_keep", "method",
+        "_base_url", "_given", "_preferences", "address", "content_type", "correlated", "headers", "id", "links_keep", "method",
         "pairs", "pretty", "receive", "scope", "settings", "versions",
     )  # fmt: skip
 
@@ -44,6 +46,7 @@ class Request:
         self.pairs: queries.Pairs = []
         # What a link on a page carries on, so that the next page comes in the form of this one.
         self.links_keep: queries.Pairs = []
+        self._given: queries.Pairs = []
         self._preferences: Preferences | None = None
         self._base_url: str | None = None
 
@@ -60,6 +63,7 @@ class Request:
         A search by POST does it again, with those of its content.
         """
         self.links_keep = []
+        self._given = pairs
         asked, pairs = queries.take(pairs, "_format") if pairs else (None, pairs)
         pretty, pairs = queries.take(pairs, "_pretty") if pairs else (None, pairs)
         self.pairs = pairs
@@ -115,8 +119,14 @@ class Request:
             raise BadRequest(
                 f"the parameter {name[:80]!r} means nothing here",
                 code="not-supported",
-                expression=name[:200],
+                expression=name[:_LONGEST_NAME],
             )
+
+    def has(self, name: str) -> bool:
+        """Whether a header or a parameter of this name stands in the request. Issues cut the names of parameters."""
+        if any(given[:_LONGEST_NAME] == name for given, _ in self._given):
+            return True
+        return name.isascii() and name.lower().encode() in self.headers
 
     # content
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from starlette.types import Send
 
 from fhirstore import json_text
-from fhirstore.errors import FhirError, Issue, NotAcceptable, operation_outcome
-from fhirstore.rest import turtle
+from fhirstore.errors import FhirError, NotAcceptable
+from fhirstore.rest import outcomes, turtle
 from fhirstore.rest.headers import accepts_gzip, http_date
 from fhirstore.rest.media_types import FHIR_JSON, content_type
 from fhirstore.rest.request import Request
@@ -113,14 +113,9 @@ def version_url(request: Request, version: Version) -> bytes:
     return f"{request.base_url}/{version.type}/{version.id}/_history/{version.version}".encode()
 
 
-def outcome(issues: list[Issue]) -> str:
-    """The JSON text of the OperationOutcome that says `issues`."""
-    return json_text.dump(operation_outcome(issues))
-
-
-def of_error(error: FhirError) -> Response:
+def of_error(request: Request, error: FhirError) -> Response:
     """The OperationOutcome of an error, with the headers that help a client on."""
-    made = Response(error.status, json_text.dump(error.outcome()))
+    made = Response(error.status, outcomes.of_error(request, error))
     if error.status == 503:
         made.headers.append((b"retry-after", b"1"))
     elif error.status == 413:

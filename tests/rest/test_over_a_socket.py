@@ -544,7 +544,43 @@ def test_all_that_is_wrong_is_said_at_once(client: httpx.Client) -> None:
         "Patient.nme",
     }
     asked = check_outcome(client.get("Patient?nmae=x&birthdate=soon&_count=all"))
-    assert [issue["expression"] for issue in asked] == [["nmae"], ["_count"], ["birthdate"]]
+    assert [issue["expression"] for issue in asked] == [
+        ["http.nmae"],
+        ["http._count"],
+        ["http.birthdate"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "place"),
+    [
+        ("Patient?nmae=x", {}, "http.nmae"),
+        ("Patient?name:exactly=x", {}, 'http."name:exactly"'),
+        ("Patient?a\\%22=x", {}, 'http."a\\\\\\""'),
+        ("Patient?Patient.name=x", {}, 'http."Patient.name"'),
+        ("Patient?_containedType=contained", {}, "http._containedType"),
+        ("Patient/known?_elements=nothing", {}, "http._elements"),
+        (f"Patient/known?{'a' * 300}=x", {}, f"http.{'a' * 200}"),
+        ("Patient?_format=xml", {}, "http._format"),
+        ("Patient", {"Accept": "application/xml"}, "http.Accept"),
+        ("Patient/known", {"If-Match": 'W/"999"'}, "http.If-Match"),
+        ("Patient?=x", {}, None),
+        ("Patient/known?=x", {}, None),
+        ("Patient?%20=x", {}, None),
+        ("Patient?%00=x", {}, None),
+        ("Patient?name:%00=x", {}, None),
+        ("Patient/%00", {}, None),
+        ("Patient/_history?_at=%00", {}, "http._at"),
+    ],
+)
+def test_an_issue_says_where_in_the_request_it_is(
+    client: httpx.Client, path: str, headers: dict[str, str], place: str | None
+) -> None:
+    client.put("Patient/known", content=GOOD, headers=JSON)
+    (issue,) = check_outcome(client.get(path, headers=headers))
+    assert issue.get("expression") == (None if place is None else [place])
+    assert "\0" not in issue["diagnostics"]
+    assert client.get(path, headers={"Accept": "text/turtle", **headers}).status_code < 500
 
 
 # methods ----------------------------------------------------------------------------------------
@@ -1068,15 +1104,15 @@ LENIENT = {"Prefer": "handling=lenient"}
 
 
 @pytest.mark.parametrize(
-    ("query", "left_out"),
+    ("query", "left_out", "places"),
     [
-        ("identifier=https://example.org/clinics|1", []),
-        ("identifier=https://example.org/clinics|1&nothing=x", ["nothing"]),
-        ("identifier=1&name:above=x&_query=x", ["name:above", "_query"]),
+        ("identifier=https://example.org/clinics|1", [], []),
+        ("identifier=https://example.org/clinics|1&nothing=x", ["nothing"], ["http.nothing"]),
+        ("identifier=1&name:above=x&_query=x", ["name:above", "_query"], ['http."name:above"', "http._query"]),
     ],
-)
+)  # fmt: skip
 def test_lenient_handling_leaves_out_and_says_so(
-    client: httpx.Client, query: str, left_out: list[str]
+    client: httpx.Client, query: str, left_out: list[str], places: list[str]
 ) -> None:
     strict = client.get(f"Organization?{query}", headers={"Prefer": "handling=strict"})
     assert strict.status_code == (400 if left_out else 200)
@@ -1089,7 +1125,7 @@ def test_lenient_handling_leaves_out_and_says_so(
     assert not any(name in itself for name in left_out)
     if left_out:
         issues = bundle["entry"][1]["resource"]["issue"]
-        assert [issue["expression"] for issue in issues] == [[name] for name in left_out]
+        assert [issue["expression"] for issue in issues] == [[name] for name in places]
         assert {issue["severity"] for issue in issues} == {"warning"}
 
 
