@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fhirstore.errors import InvalidSearch
-from fhirstore.search.conditions import All, Condition, Either, Element
+from fhirstore.search.conditions import All, Condition, Element, either
 from fhirstore.search.escapes import split
 from fhirstore.search.parameter_type import Asking, Facet, ParameterType, Target, Writer, Writing
 
@@ -31,7 +31,7 @@ def parts(target_code: str, names: Sequence[str], value: str) -> list[str]:
 
 def _ask(target: Target, modifier: str | None, values: Sequence[str], asking: Asking) -> Condition:
     made = tuple(_one(target, value, asking) for value in values)
-    return made[0] if len(made) == 1 else Either(made)
+    return either(made)
 
 
 def _one(target: Target, value: str, asking: Asking) -> Condition:

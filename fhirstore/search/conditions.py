@@ -10,6 +10,7 @@ one `Within`, or stand together in an `Element`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -188,3 +189,9 @@ Condition = (
     | Not
     | Never
 )
+
+
+def either(conditions: Sequence[Condition]) -> Condition:
+    """That one of `conditions` is met: the one itself where there is one, Never where there is none."""
+    possible = tuple(condition for condition in conditions if condition != Never())
+    return possible[0] if len(possible) == 1 else Either(possible) if possible else Never()

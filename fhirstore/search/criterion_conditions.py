@@ -28,6 +28,7 @@ from fhirstore.search.conditions import (
     Not,
     Present,
     Within,
+    either,
 )
 from fhirstore.search.criteria import Asked, Combined, Criterion
 from fhirstore.search.escapes import unescape
@@ -86,7 +87,7 @@ def _joined(criterion: Combined, condition_of: Callable[[Asked], Condition]) -> 
     made = tuple(condition_of(part) for part in criterion.parts)
     if criterion.how == "not":
         return Not(made[0])
-    return _any(made) if criterion.how == "or" else All(made)
+    return either(made) if criterion.how == "or" else All(made)
 
 
 def _within(composite: Target, asking: Asking) -> Callable[[Asked], Condition]:
@@ -129,7 +130,7 @@ def _comparison(
         entry = kept[parameter.code]
         if entry.kind == "any_of":
             parts = (kept[code].parameter for code in entry.parts)
-            return _any(tuple(_comparison(part, operator, value, kept, asking) for part in parts))
+            return either(tuple(_comparison(part, operator, value, kept, asking) for part in parts))
         target = _target(entry)
     return TYPES[parameter.type].compare(target, operator, value, asking)
 
@@ -154,7 +155,7 @@ def _by_text(criterion: Criterion, type: str, definitions: Definitions) -> Condi
         for path, fhir_type in typed_paths(type, criterion.parameter.code, definitions)
         for rest in TEXT_PATHS.get(fhir_type, ())
     ]
-    return _any(tuple(found))
+    return either(tuple(found))
 
 
 def _hop(
@@ -171,7 +172,7 @@ def _hop(
     code = criterion.parameter.code
     if criterion.reverse:
         fields = [_target(entry).field for entry in _reference_entries(other[code], other)]
-        return _any(tuple(LedTo(criterion.through_type, field, type, (met,)) for field in fields))
+        return either(tuple(LedTo(criterion.through_type, field, type, (met,)) for field in fields))
     end = criterion.through_type
     by = tuple(sorted(paths(type, code, definitions)))
     ways: list[Condition] = []
@@ -212,7 +213,7 @@ def _asked(
             return Not(_asked(parameter, "in", values, kept, asking))
         return Either(tuple(_asked(part, modifier, values, kept, asking) for part in parts))
     if entry.kind == "all_of":
-        return _any(tuple(_all_parts(parameter, value, parts, kept, asking) for value in values))
+        return either(tuple(_all_parts(parameter, value, parts, kept, asking) for value in values))
     return TYPES[entry.parameter.type].ask(_target(entry), modifier, values, asking)
 
 
@@ -230,10 +231,6 @@ def _target(entry: Kept) -> Target:
         entry.systems,
         entry.components,
     )
-
-
-def _any(conditions: tuple[Condition, ...]) -> Condition:
-    return conditions[0] if len(conditions) == 1 else Either(conditions)
 
 
 def _ids(values: tuple[str, ...]) -> Condition:

@@ -15,7 +15,7 @@ from typing import Any
 
 from fhirstore.errors import InvalidSearch
 from fhirstore.primitives import FAR_FUTURE, FAR_PAST, date_range
-from fhirstore.search.conditions import All, Condition, Either, Element, Within
+from fhirstore.search.conditions import All, Condition, Either, Element, Within, either
 from fhirstore.search.escapes import unescape
 from fhirstore.search.number import PREFIX, PREFIXES
 from fhirstore.search.overlap import LONG
@@ -93,7 +93,7 @@ def _writer(fhir_type: str, writing: Writing) -> Writer | None:
 
 def _ask(target: Target, modifier: str | None, values: Sequence[str], asking: Asking) -> Condition:
     made = tuple(_one(target, unescape(value), asking.now) for value in values)
-    return made[0] if len(made) == 1 else Either(made)
+    return either(made)
 
 
 def _one(target: Target, text: str, now: datetime, prefixes: re.Pattern[str] = PREFIX) -> Condition:

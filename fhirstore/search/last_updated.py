@@ -12,7 +12,7 @@ from datetime import datetime
 
 from fhirstore.errors import InvalidSearch
 from fhirstore.primitives import date_range
-from fhirstore.search.conditions import Condition, Either, Never, Within
+from fhirstore.search.conditions import Condition, Either, Never, Within, either
 from fhirstore.search.date import FILTERED, LEAST, shifted
 from fhirstore.search.number import PREFIX
 
@@ -22,7 +22,7 @@ FIELD = "last_updated"
 def ask(values: Sequence[str], now: datetime) -> Condition:
     """The condition that one of `values` is met. Raises InvalidSearch for what is no date."""
     conditions = tuple(_one(value, now) for value in values)
-    return conditions[0] if len(conditions) == 1 else Either(conditions)
+    return either(conditions)
 
 
 def _one(value: str, now: datetime, prefixes: re.Pattern[str] = PREFIX) -> Condition:

@@ -13,7 +13,16 @@ from decimal import Context, Decimal
 from typing import Any, NamedTuple
 
 from fhirstore.errors import InvalidSearch
-from fhirstore.search.conditions import All, Among, Condition, Either, Element, Present, Within
+from fhirstore.search.conditions import (
+    All,
+    Among,
+    Condition,
+    Either,
+    Element,
+    Present,
+    Within,
+    either,
+)
 from fhirstore.search.escapes import unescape
 from fhirstore.search.parameter_type import Asking, Facet, ParameterType, Target, Writer, Writing
 
@@ -147,7 +156,7 @@ def _writer(fhir_type: str, writing: Writing) -> Writer | None:
 
 def _ask(target: Target, modifier: str | None, values: Sequence[str], asking: Asking) -> Condition:
     made = tuple(_one(target, read(unescape(value))) for value in values)
-    return made[0] if len(made) == 1 else Either(made)
+    return either(made)
 
 
 def _one(target: Target, asked: Asked) -> Condition:

@@ -17,7 +17,17 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from fhirstore.primitives import FAR_FUTURE, FAR_PAST
-from fhirstore.search.conditions import All, Among, Condition, Either, Never, Ranges, Value, Within
+from fhirstore.search.conditions import (
+    All,
+    Among,
+    Condition,
+    Either,
+    Never,
+    Ranges,
+    Value,
+    Within,
+    either,
+)
 from fhirstore.search.tightening import tighten
 
 # What is longer has `long` in its document. Of Synthea's observations that is none, of its encounters 4 %.
@@ -132,7 +142,7 @@ def _at(
         possible = tuple(part for part in left if part is not None and part != Never())
         if None in left:
             return None
-        return possible[0] if len(possible) == 1 else Either(possible) if possible else Never()
+        return either(possible) if possible else Never()
     if not isinstance(condition, Within) or condition.field != start:
         return condition
     least, most = _first(condition), _beyond(condition)

@@ -31,7 +31,7 @@ from fhirstore.search.conditions import (
 )
 from fhirstore.search.criteria import Asked, Combined, as_written
 from fhirstore.search.criterion_conditions import condition_of
-from fhirstore.search.filter import Filter, to_filter
+from fhirstore.search.filter import Filter, is_single, to_filter
 from fhirstore.search.layout import Kept, layout
 from fhirstore.search.order import Order, Phase, Place, SortKey, phases
 from fhirstore.search.overlap import narrowed, spanned, within_bounds
@@ -235,7 +235,7 @@ def _cheapest_order(
     if any(_equalities(conditions)):
         return Order()
     for condition in conditions:
-        if isinstance(condition, Within) and _is_single(condition.field, single):
+        if isinstance(condition, Within) and is_single(single, condition.field):
             return Order((SortKey(condition.field, (condition.field,), always=True),))
     return Order()
 
@@ -250,7 +250,3 @@ def _is_equality(condition: Condition) -> bool:
     if isinstance(condition, All):
         return any(_is_equality(part) for part in condition.conditions)
     return isinstance(condition, Among | Never)
-
-
-def _is_single(field: str, single: frozenset[str]) -> bool:
-    return field in single or ".".join(field.split(".")[:2]) in single

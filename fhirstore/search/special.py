@@ -12,7 +12,7 @@ from typing import Any
 
 from fhirstore import ucum
 from fhirstore.errors import InvalidSearch
-from fhirstore.search.conditions import Condition, Either, Near
+from fhirstore.search.conditions import Condition, Near, either
 from fhirstore.search.escapes import split, unescape
 from fhirstore.search.parameter_type import Asking, Facet, ParameterType, Target, Writer, Writing
 
@@ -45,7 +45,7 @@ def _writer(fhir_type: str, writing: Writing) -> Writer | None:
 
 def _ask(target: Target, modifier: str | None, values: Sequence[str], asking: Asking) -> Condition:
     made = tuple(_one(target, value) for value in values)
-    return made[0] if len(made) == 1 else Either(made)
+    return either(made)
 
 
 def _one(target: Target, value: str) -> Condition:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from fhirstore.errors import InvalidSearch
-from fhirstore.search.conditions import All, Among, Condition, Either, Matches, Within
+from fhirstore.search.conditions import All, Among, Condition, Matches, Within, either
 from fhirstore.search.escapes import unescape
 from fhirstore.search.filter import escaped
 from fhirstore.search.parameter_type import (
@@ -152,7 +152,7 @@ def _exact_writer(fhir_type: str, writing: Writing) -> Writer | None:
 
 def _ask(target: Target, modifier: str | None, values: Sequence[str], asking: Asking) -> Condition:
     made = tuple(_one(target, modifier, unescape(value)) for value in values)
-    return made[0] if len(made) == 1 else Either(made)
+    return either(made)
 
 
 def _one(target: Target, modifier: str | None, text: str) -> Condition:

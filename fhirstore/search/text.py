@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, NoReturn
 
 from fhirstore.errors import InvalidSearch
-from fhirstore.search.conditions import All, Among, Condition, Either, Matches, Not, Within
+from fhirstore.search.conditions import All, Among, Condition, Matches, Not, Within, either
 from fhirstore.search.escapes import unescape
 from fhirstore.search.filter import escaped
 from fhirstore.search.parameter_type import Asking, Facet, ParameterType, Target, Writer, Writing
@@ -187,7 +187,7 @@ class _Reader:
 
 
 def _any(parts: Sequence[Condition]) -> Condition:
-    return parts[0] if len(parts) == 1 else Either(tuple(parts))
+    return either(parts)
 
 
 TYPE = ParameterType("text", (Facet("", _writer, lambda fhir_type: False),), _ask, sort_path=None)

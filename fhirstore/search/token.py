@@ -23,6 +23,7 @@ from fhirstore.search.conditions import (
     Not,
     Present,
     Within,
+    either,
 )
 from fhirstore.search.escapes import split, unescape
 from fhirstore.search.filter import escaped
@@ -178,7 +179,7 @@ def _ask(target: Target, modifier: str | None, values: Sequence[str], asking: As
     others = [condition for condition in others if condition != Never()]
     if not others:
         return Never()
-    return others[0] if len(others) == 1 else Either(tuple(others))
+    return either(others)
 
 
 def _code_forms(target: Target, code: str) -> list[str]:
