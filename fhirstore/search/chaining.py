@@ -21,6 +21,8 @@ from fhirstore.search.text import CONTENT, TEXT
 from fhirstore.search.token import TEXT_PATHS
 
 # `_id` is asked as it stands (there is no system, spec page search); `_lastUpdated` is always there as one instant.
+# What they lead to is no resource of its own, but lies within (spec page search, Chaining: "composition.patient").
+_NESTED = frozenset({("Bundle", "composition"), ("Bundle", "message")})
 _OWN_MODIFIERS: dict[str, frozenset[str]] = {
     "_id": frozenset({"missing", "not"}),
     "_lastUpdated": frozenset({"missing"}),
@@ -72,6 +74,8 @@ def link(type: str, step: str, rest: str, definitions: Definitions) -> tuple[Sea
     parameter = named(type, code, definitions)
     if parameter.type != "reference":
         raise _unsupported(f"{code} is a {parameter.type} parameter, and leads nowhere")
+    if (type, code) in _NESTED:
+        raise _unsupported(f"to chain into the first entry of a bundle ({code}) is not supported yet")
     if not target:
         return parameter, _only_end(type, parameter, rest, definitions)
     if target not in definitions.resource_types:
