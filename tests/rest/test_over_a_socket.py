@@ -535,6 +535,36 @@ def test_a_request_is_answered(client: httpx.Client, asked: Asked) -> None:
         assert asked.code in [issue["code"] for issue in check_outcome(answer)]
 
 
+BINARY = b'{"resourceType":"Binary","id":"known","contentType":"application/pdf","data":"JVBERg=="}'
+PDF = (("Content-Type", "application/pdf"),)
+SECURED = (*JSON_TYPE, ("X-Security-Context", "Patient/known"))
+NATIVE = [
+    Asked("GET", "Binary/known", 406, headers=(("Accept", "application/pdf"),)),
+    Asked("GET", "Binary/known/_history/1", 406, headers=(("Accept", "image/png"),)),
+    Asked("GET", "Binary/known?_format=application/pdf", 406),
+    Asked("POST", "Binary", 415, content=b"%PDF", headers=PDF),
+    Asked("PUT", "Binary/known", 415, content=b"%PDF", headers=PDF),
+    Asked("POST", "Binary", 501, content=BINARY, headers=SECURED),
+    Asked("PUT", "Binary/known", 501, content=BINARY, headers=SECURED),
+]
+
+
+@pytest.mark.parametrize("asked", NATIVE, ids=str)
+def test_native_binary_content_is_refused_by_name(client: httpx.Client, asked: Asked) -> None:
+    assert client.put("Binary/known", content=BINARY, headers=JSON).status_code in (200, 201)
+    answer = client.request(
+        asked.method, asked.path, content=asked.content, headers=list(asked.headers)
+    )
+    assert answer.status_code == asked.status
+    said = check_outcome(answer)[0]["diagnostics"]
+    assert "not supported yet" in said
+    assert ("native binary content" if asked.status != 501 else "X-Security-Context") in said
+    for accept in ("application/fhir+json", "*/*"):
+        read = client.get("Binary/known", headers={"Accept": accept})
+        assert read.headers["content-type"].startswith("application/fhir+json")
+        assert read.headers["etag"] == 'W/"1"'
+
+
 def test_all_that_is_wrong_is_said_at_once(client: httpx.Client) -> None:
     sent = {"resourceType": "Patient", "gender": "x", "birthDate": "1", "nme": 1}
     wrong = check_outcome(client.post("Patient", json=sent))
