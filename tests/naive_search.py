@@ -464,13 +464,17 @@ def is_canonical(found: Found) -> bool:
     return found.type in ("canonical", "uri", "url")
 
 
+class Inner(dict[str, Any]):
+    """A contained resource."""
+
+
 class Naive:
     """Searches over resources in memory."""
 
     def __init__(self, resources: Iterable[Resource], bases: Sequence[str] = ()) -> None:
         self.by_type: dict[str, dict[str, Resource]] = {}
         self.bases = bases
-        self._found: dict[tuple[str, str, str], list[Found]] = {}
+        self._found: dict[tuple[str | None, str], list[Found]] = {}
         for resource in resources:
             self.by_type.setdefault(resource["resourceType"], {})[resource["id"]] = resource
 
@@ -496,7 +500,7 @@ class Naive:
     def _meets(self, resource: Resource, name: str, value: str) -> bool:
         if name.startswith("_has:"):
             _, type, code, rest = name.split(":", 3)
-            here = f"{resource['resourceType']}/{resource['id']}"
+            here = self._address(resource)
             return any(
                 here in self._addresses(other, code) and self._meets(other, rest, value)
                 for other in self.by_type.get(type, {}).values()
@@ -509,13 +513,16 @@ class Naive:
                 there = self.by_type.get(to, {}).get(id) if to in targets else None
                 if there and self._meets(there, rest, value):
                     return True
-            return False
+            return any(
+                inner["resourceType"] in targets and self._meets(inner, rest, value)
+                for inner in self._inner(resource, code)
+            )
         code, _, modifier = name.partition(":")
         if modifier == "missing":
             return self._missing(resource, code) == (value == "true")
         alternatives = parts(value, ",")
         if code == "_list":
-            here = f"{resource['resourceType']}/{resource['id']}"
+            here = self._address(resource)
             lists = self.by_type.get("List", {})
             return any(
                 id in lists and here in self._addresses(lists[id], "item") for id in alternatives
@@ -529,17 +536,43 @@ class Naive:
 
     def found(self, resource: Resource, code: str) -> list[Found]:
         """The elements that a parameter leads to."""
-        type = resource["resourceType"]
-        key = (type, resource["id"], code)
+        key = self._address(resource), code
+        if key[0] is None:
+            # A contained resource: its id tells it from others in its container only.
+            return self._found_anew(resource, code)
         if key not in self._found:
-            if code == "_id":
-                self._found[key] = [Found(resource["id"], "id")]
-            elif code == "_lastUpdated":
-                self._found[key] = [Found(resource["meta"]["lastUpdated"], "instant")]
-            else:
-                parameter = self.parameter(resource, code)
-                self._found[key] = _elements(parameter.expression, type, resource, resource)
+            self._found[key] = self._found_anew(resource, code)
         return self._found[key]
+
+    def _found_anew(self, resource: Resource, code: str) -> list[Found]:
+        if code == "_id":
+            return [Found(resource["id"], "id")]
+        if code == "_lastUpdated":
+            updated = resource.get("meta", {}).get("lastUpdated")
+            return [] if updated is None else [Found(updated, "instant")]
+        type = resource["resourceType"]
+        return _elements(self.parameter(resource, code).expression, type, resource, resource)
+
+    def _address(self, resource: Resource) -> str | None:
+        """What others refer to a resource by; a contained one is nobody's but its container's (spec page references,
+        Contained Resources)."""
+        return (
+            None if isinstance(resource, Inner) else f"{resource['resourceType']}/{resource['id']}"
+        )
+
+    def _inner(self, resource: Resource, code: str) -> Iterator[Inner]:
+        """The contained resources that a parameter leads to. Choice: they themselves lead to none beside them."""
+        type = resource["resourceType"]
+        paths = _branches(self.parameter(resource, code).expression, type, type)
+        if isinstance(resource, Inner) or isinstance(paths, Truth):
+            return
+        inside = {f"#{one.get('id')}": Inner(one) for one in resource.get("contained", ())}
+        for path in paths if inside else ():
+            # `resolve() is Patient` is told by the resource itself, for the reference does not say a type.
+            for value in walk(resource, resource, replace(path, only_type=None)):
+                there = inside.get(value.get("reference", "") if isinstance(value, dict) else value)
+                if there is not None and path.only_type in (None, there["resourceType"]):
+                    yield there
 
     def _addresses(self, resource: Resource, code: str) -> set[str]:
         return {a for found in self.found(resource, code) for a in addresses(found, self.bases)}

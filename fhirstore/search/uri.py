@@ -48,7 +48,7 @@ def _ask(target: Target, modifier: str | None, values: Sequence[str], asking: As
 
 def _meant(target: Target, text: str, asking: Asking) -> Iterator[str]:
     """`text`, and for a canonical that is relative what it is on this server: `_profile=StructureDefinition/lipid` "refers [to]
-    a local profile on the same server" (spec page search, Tags, profiles and security labels)."""
+    a local profile on the same server" (spec page search, Parameters for all resources)."""
     yield text
     if "canonical" in target.fhir_types:
         reference = parse(text, (), asking.resource_types)
