@@ -91,7 +91,7 @@ class Hops:
         if isinstance(condition, Leads):
             return await self._hop(type, condition, beside)
         if isinstance(condition, LeadsByUrl):
-            return await self._by_url(condition)
+            return await self._by_url(type, condition)
         if isinstance(condition, Kin):
             return await Hierarchies(self.port, self.definitions).settle(condition)
         if isinstance(condition, Coded):
@@ -187,7 +187,7 @@ class Hops:
         single = single_fields(type, self.definitions)
         return to_filter(All(without_deleted(tighten(conditions, single))), single)
 
-    async def _by_url(self, hop: LeadsByUrl) -> Condition:
+    async def _by_url(self, type: str, hop: LeadsByUrl) -> Condition:
         """Canonicals name what they lead to by its URL, and by its version if they say one."""
         field = url_field(hop.type, self.definitions)
         inner = await self.settle(hop.type, hop.conditions)
@@ -202,7 +202,8 @@ class Hops:
                 urls.update(dict.fromkeys(names(document, field)))
                 if len(urls) > MOST:
                     raise _too_many(hop)
-        return _any_of(saying(CanonicalField(hop.field, hop.by, ()), urls))
+        here = next(c for c in canonical_fields(type, self.definitions) if c.field == hop.field)
+        return _any_of(saying(here, urls))
 
     async def _led_by_url(
         self, type: str, hop: LedTo, place: CanonicalField, beside: tuple[Condition, ...]

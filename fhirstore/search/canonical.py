@@ -15,7 +15,7 @@ from fhirstore import json_text
 from fhirstore.definitions import Definitions
 from fhirstore.fhirpath import Truth
 from fhirstore.large_resources import text_of
-from fhirstore.search.conditions import All, Among, Condition, Element
+from fhirstore.search.conditions import All, Among, Condition, Either, Element
 from fhirstore.search.layout import Kept, layout
 from fhirstore.search.order import values_at
 from fhirstore.search.reference import CANONICALS
@@ -26,11 +26,12 @@ _VERSION = "resource.version"
 @dataclass(frozen=True, slots=True)
 class CanonicalField:
     """A field in which canonicals are kept, the paths in the resource that they stand at, and the types that they may lead
-    to."""
+    to. `uris` are paths of URIs that a reference parameter takes for canonicals (`ConceptMap.sourceUri`): no links."""
 
     field: str
     paths: tuple[str, ...]
     targets: tuple[str, ...]
+    uris: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=1024)
@@ -42,12 +43,15 @@ def canonical_fields(
     entries = [entry for entry in kept.values() if entry.parameter.type == "reference"]
     found = [
         CanonicalField(
-            leaf.field, leads, entry.parameter.targets or tuple(sorted(definitions.resource_types))
+            leaf.field,
+            _paths(leaf, frozenset({"canonical"})),
+            entry.parameter.targets or tuple(sorted(definitions.resource_types)),
+            _paths(leaf, CANONICALS - {"canonical"}),
         )
         for entry in entries
         if code in (None, entry.parameter.code)
         for leaf in leaves(entry, kept)
-        if leaf.field is not None and (leads := _canonical_paths(leaf))
+        if leaf.field is not None and leaf.fhir_types & CANONICALS
     ]
     return tuple(dict.fromkeys(found))
 
@@ -59,15 +63,15 @@ def leaves(entry: Kept, kept: Mapping[str, Kept]) -> list[Kept]:
     return [leaf for part in entry.parts for leaf in leaves(kept[part], kept)]
 
 
-def _canonical_paths(leaf: Kept) -> tuple[str, ...]:
-    if isinstance(leaf.branches, Truth):
-        return ()
-    found = {
+def _paths(leaf: Kept, fhir_types: frozenset[str]) -> tuple[str, ...]:
+    """The paths in a resource at which values of these types stand."""
+    branches = () if isinstance(leaf.branches, Truth) else leaf.branches
+    paths = {
         ".".join(step.key for step in branch.steps)
-        for branch in leaf.branches
-        if branch.fhir_type in CANONICALS
+        for branch in branches
+        if branch.fhir_type in fhir_types
     }
-    return tuple(sorted(found))
+    return tuple(sorted(paths))
 
 
 @lru_cache(maxsize=1024)
@@ -103,18 +107,24 @@ def _versions(document: Mapping[str, Any]) -> list[str]:
 
 def said_fields(there: Iterable[CanonicalField]) -> dict[str, int]:
     """What `said` needs of a document."""
-    return {"links": 1} | {place.field: 1 for place in there}
+    fields = {field for place in there for field in (place.field, *map(_native, place.uris))}
+    return {"links": 1} | dict.fromkeys(fields, 1)
+
+
+def _native(path: str) -> str:
+    return f"resource.{path}"
 
 
 def said(document: Mapping[str, Any], place: CanonicalField) -> list[str]:
     """The canonicals that a resource says there. A link has each as it stands, and the field tells which of those of one path
     count (`relatedArtifact.where(type='depends-on').resource`)."""
     kept = set(values_at(document, place.field))
-    return [
+    linked = [
         link["url"]
         for link in document.get("links", ())
         if link.get("kind") == "canonical" and link["path"] in place.paths and link["url"] in kept
     ]
+    return linked + [uri for path in place.uris for uri in values_at(document, _native(path))]
 
 
 def saying(place: CanonicalField, wanted: Iterable[str]) -> list[Condition]:
@@ -127,5 +137,8 @@ def saying(place: CanonicalField, wanted: Iterable[str]) -> list[Condition]:
         found.append(Among(place.field, with_version))
     if without:
         link = All((Among("path", place.paths), Among("url", without)))
-        found.append(All((Among(place.field, without), Element("links", link))))
+        ways: list[Condition] = [Element("links", link)] if place.paths else []
+        ways += [Among(_native(path), without) for path in place.uris]
+        one = ways[0] if len(ways) == 1 else Either(tuple(ways))
+        found.append(All((Among(place.field, without), one)))
     return found

@@ -73,6 +73,13 @@ RESOURCES: list[dict[str, Any]] = [
     # The URL of a code system is kept as another parameter's.
     {"resourceType": "CodeSystem", "id": "cs", "url": "http://x/cs", "status": "draft", "content": "complete", "name": "Codes"},
     {"resourceType": "CodeSystem", "id": "sup", "status": "draft", "content": "supplement", "supplements": "http://x/cs"},
+    # URIs that a search parameter takes for canonicals.
+    {"resourceType": "ValueSet", "id": "vs", "url": "http://x/vs", "status": "draft", "name": "Set", "version": "1"},
+    *(
+        {"resourceType": "ConceptMap", "id": id, "status": "draft", name: value}
+        for id, name, value in (("uri", "sourceUri", "http://x/vs"), ("canonical", "sourceCanonical", "http://x/vs|1"),
+                                ("version", "sourceUri", "http://x/vs|1"), ("other", "sourceCanonical", "http://x/vs|2"))
+    ),
 ]  # fmt: skip
 
 
@@ -104,6 +111,9 @@ FOUND = [
     ("Library", "_has:PlanDefinition:depends-on:_id=cites", ""),
     ("Library", "_has:PlanDefinition:depends-on:_id=pp", "plain"),
     ("CodeSystem", "_has:CodeSystem:supplements:status=draft", "cs"),
+    ("ConceptMap", "source-uri:ValueSet.name=set", "canonical uri version"),
+    ("ValueSet", "_has:ConceptMap:source-uri:_id=uri", "vs"),
+    ("ValueSet", "_has:ConceptMap:source-uri:_id=other", ""),
 ]  # fmt: skip
 
 
@@ -136,6 +146,12 @@ INCLUDED = [
     ("Questionnaire", "_id=q1&_revinclude:iterate=*",
      "PlanDefinition/asks PlanDefinition/part QuestionnaireResponse/r0 QuestionnaireResponse/r1"),
     ("CodeSystem", "_id=cs&_revinclude=CodeSystem:supplements", "CodeSystem/sup"),
+    ("ConceptMap", "_include=ConceptMap:source-uri", "ValueSet/vs"),
+    ("ConceptMap", "_id=uri&_include=*", "ValueSet/vs"),
+    ("ConceptMap", "_id=version&_include=*", "ValueSet/vs"),
+    ("ConceptMap", "_id=other&_include=*", ""),
+    ("ValueSet", "_revinclude=ConceptMap:source-uri", "ConceptMap/canonical ConceptMap/uri ConceptMap/version"),
+    ("ValueSet", "_revinclude=*", "ConceptMap/canonical ConceptMap/uri ConceptMap/version"),
 ]  # fmt: skip
 
 
