@@ -75,7 +75,9 @@ def link(type: str, step: str, rest: str, definitions: Definitions) -> tuple[Sea
     if parameter.type != "reference":
         raise _unsupported(f"{code} is a {parameter.type} parameter, and leads nowhere")
     if (type, code) in _NESTED:
-        raise _unsupported(f"to chain into the first entry of a bundle ({code}) is not supported yet")
+        raise _unsupported(
+            f"to chain into the first entry of a bundle ({code}) is not supported yet"
+        )
     if not target:
         return parameter, _only_end(type, parameter, rest, definitions)
     if target not in definitions.resource_types:
