@@ -160,17 +160,20 @@ def test_the_public_names_are_there() -> None:
         _ = fhirstore.Nothing
 
 
-def _seconds_to_import(statement: str) -> float:
-    """Of the processor: what else a busy machine does costs nothing here."""
-    code = f"import time; t = time.process_time(); {statement}; print(time.process_time() - t)"
-    runs = [
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-        for _ in range(5)
-    ]
-    return min(runs)
+_SECONDS_BEYOND_PYMONGO = """
+import time, pymongo
+began = time.process_time()
+from fhirstore import Store, AsyncStore
+print(time.process_time() - began)
+"""
 
 
 def test_importing_costs_little_more_than_pymongo() -> None:
-    driver = _seconds_to_import("import pymongo")
-    both = _seconds_to_import("import pymongo; from fhirstore import Store, AsyncStore")
-    assert both - driver < 0.3
+    """0.16 s where it was written. What is beside it on a busy machine makes a process slower, so the best of several
+    counts, and the first that is good enough ends it."""
+    code = [sys.executable, "-c", _SECONDS_BEYOND_PYMONGO]
+    for _ in range(20):
+        ran = subprocess.run(code, capture_output=True, check=True)
+        if float(ran.stdout) < 0.3:
+            return
+    pytest.fail(f"it took {float(ran.stdout):.2f} s")

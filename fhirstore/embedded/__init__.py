@@ -45,10 +45,18 @@ def start(path: str | Path) -> Embedded:
     place.make()
     lease = Lease(place.leases)
     try:
-        with held(place.start_lock):
-            if not is_held(place.supervisor_lock):
-                _start_supervisor(place)
-        return Embedded(_wait_for(place), lease)
+        while True:
+            with held(place.start_lock):
+                joined = is_held(place.supervisor_lock)
+                if not joined:
+                    _start_supervisor(place)
+            if (uri := _wait_for(place)) is not None:
+                return Embedded(uri, lease)
+            if not joined:
+                raise ServerStartFailed(
+                    f"the embedded server does not answer: {place.last_words()}"
+                )
+            # It was about to end: one that is killed holds its lock for a moment yet.
     except BaseException:
         lease.release()
         raise
@@ -73,8 +81,8 @@ def _start_supervisor(place: Place) -> None:
         time.sleep(0.01)
 
 
-def _wait_for(place: Place) -> str:
-    """The address of the server, once it answers."""
+def _wait_for(place: Place) -> str | None:
+    """The address of the server, once it answers; None where its supervisor has ended, or it takes too long."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         try:
@@ -84,9 +92,9 @@ def _wait_for(place: Place) -> str:
         if uri and answers(uri):
             return uri
         if not is_held(place.supervisor_lock):
-            break
+            return None
         time.sleep(0.02)
-    raise ServerStartFailed(f"the embedded server does not answer: {place.last_words()}")
+    return None
 
 
 def answers(uri: str) -> bool:

@@ -41,12 +41,20 @@ class Supervisor:
         """Run the server until nobody wants it. Raises ServerStartFailed where it dies again and again."""
         # Who waits for the lock on starting, held by `_leave`, gets it when this supervisor has no lock of its own any more.
         with ExitStack() as to_the_end, held(self._place.supervisor_lock):
-            self._stop_orphan()
-            self._start()
             try:
-                self._watch(to_the_end)
-            finally:
-                self._stop()
+                self._run(to_the_end)
+            except ServerStartFailed as error:
+                # Said before the lock goes, upon which who waits for the server reads what was said.
+                print(error, file=sys.stderr, flush=True)
+                raise
+
+    def _run(self, to_the_end: ExitStack) -> None:
+        self._stop_orphan()
+        self._start()
+        try:
+            self._watch(to_the_end)
+        finally:
+            self._stop()
 
     def _watch(self, to_the_end: ExitStack) -> None:
         last_used = time.monotonic()
@@ -153,6 +161,5 @@ def main(directory: str) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1])
-    except ServerStartFailed as error:
-        print(error, file=sys.stderr)
+    except ServerStartFailed:
         sys.exit(1)

@@ -65,7 +65,7 @@ CASES: list[tuple[str, str]] = [
     ("_content=spleen OR narrative", "c1 c5"),
     ("_content=liver -spleen", "c2 c3"),
     ("_content=wurst", ""),
-    ("_content=\\x", ""),
+    (r"_content=\\x", ""),
 ]  # fmt: skip
 REFUSED: list[tuple[str, str]] = [
     ("_text=(bone", "value"),
@@ -73,6 +73,7 @@ REFUSED: list[tuple[str, str]] = [
     ("_text=bone OR", "value"),
     ("_text=AND bone", "value"),
     ("_text=.*", "value"),
+    (r"_content=\x", "value"),
     ("_text=" + "(" * 30 + "x" + ")" * 30, "too-costly"),
     ("_text=" + "x " * 200, "too-costly"),
     ("_content=" + "x" * 200, "too-long"),
