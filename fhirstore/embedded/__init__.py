@@ -53,9 +53,7 @@ def start(path: str | Path) -> Embedded:
             if (uri := _wait_for(place)) is not None:
                 return Embedded(uri, lease)
             if not joined:
-                raise ServerStartFailed(
-                    f"the embedded server does not answer: {place.last_words()}"
-                )
+                raise _silent(place)
             # It was about to end: one that is killed holds its lock for a moment yet.
     except BaseException:
         lease.release()
@@ -82,7 +80,7 @@ def _start_supervisor(place: Place) -> None:
 
 
 def _wait_for(place: Place) -> str | None:
-    """The address of the server, once it answers; None where its supervisor has ended, or it takes too long."""
+    """The address of the server, once it answers; None where its supervisor has ended. Raises ServerStartFailed where it takes too long."""
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         try:
@@ -94,7 +92,11 @@ def _wait_for(place: Place) -> str | None:
         if not is_held(place.supervisor_lock):
             return None
         time.sleep(0.02)
-    return None
+    raise _silent(place)
+
+
+def _silent(place: Place) -> ServerStartFailed:
+    return ServerStartFailed(f"the embedded server does not answer: {place.last_words()}")
 
 
 def answers(uri: str) -> bool:
