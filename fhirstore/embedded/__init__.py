@@ -80,7 +80,10 @@ def _start_supervisor(place: Place) -> None:
 
 
 def _wait_for(place: Place) -> str | None:
-    """The address of the server, once it answers; None where its supervisor has ended. Raises ServerStartFailed where it takes too long."""
+    """The address of the server, once it answers; None where its supervisor has ended.
+
+    Raises ServerStartFailed where it takes too long.
+    """
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
         try:
