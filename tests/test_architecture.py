@@ -160,20 +160,24 @@ def test_the_public_names_are_there() -> None:
         _ = fhirstore.Nothing
 
 
-_SECONDS_BEYOND_PYMONGO = """
-import time, pymongo
+_SECONDS_TO_IMPORT = """
+import time
 began = time.process_time()
+import pymongo
+there = time.process_time()
 from fhirstore import Store, AsyncStore
-print(time.process_time() - began)
+print(there - began, time.process_time() - there)
 """
 
 
 def test_importing_costs_little_more_than_pymongo() -> None:
-    """0.16 s where it was written. What is beside it on a busy machine makes a process slower, so the best of several
-    counts, and the first that is good enough ends it."""
-    code = [sys.executable, "-c", _SECONDS_BEYOND_PYMONGO]
+    """0.16 s where it was written, beside 0.25 s of PyMongo's. A busy machine makes both of them slower, so there PyMongo is
+    the measure; the first of several runs that is good enough ends it."""
     for _ in range(20):
-        ran = subprocess.run(code, capture_output=True, check=True)
-        if float(ran.stdout) < 0.3:
+        ran = subprocess.run(
+            [sys.executable, "-c", _SECONDS_TO_IMPORT], capture_output=True, check=True
+        )
+        driver, own = map(float, ran.stdout.split())
+        if own < max(0.3, 1.2 * driver):
             return
-    pytest.fail(f"it took {float(ran.stdout):.2f} s")
+    pytest.fail(f"it took {own:.2f} s, and PyMongo {driver:.2f} s")
