@@ -47,6 +47,7 @@ from fhirstore.search.conditions import (
     Not,
     Present,
     Within,
+    either,
 )
 from fhirstore.search.contained import FIELD
 from fhirstore.search.filter import Filter, to_filter
@@ -106,7 +107,7 @@ class Hops:
             )
         if isinstance(condition, Either):
             parts = [await self._settled(type, part, beside) for part in condition.conditions]
-            return _any_of(parts)
+            return either(parts)
         if isinstance(condition, Contained):
             return await self._contained(type, condition)
         return condition
@@ -129,7 +130,7 @@ class Hops:
             for place in canonical_fields(hop.type, self.definitions)
             if place.field == hop.field and type in place.targets
         ]
-        return _any_of([await self._hop(type, hop, beside), *by_url])
+        return either([await self._hop(type, hop, beside), *by_url])
 
     async def _hop(self, type: str, hop: Hop, beside: tuple[Condition, ...]) -> Condition:
         inner = await self.settle(hop.type, hop.conditions)
@@ -203,7 +204,7 @@ class Hops:
                 if len(urls) > MOST:
                     raise _too_many(hop)
         here = next(c for c in canonical_fields(type, self.definitions) if c.field == hop.field)
-        return _any_of(saying(here, urls))
+        return either(saying(here, urls))
 
     async def _led_by_url(
         self, type: str, hop: LedTo, place: CanonicalField, beside: tuple[Condition, ...]
@@ -304,12 +305,6 @@ def _equal_to(hop: Hop, values: Iterable[str]) -> Condition:
     """That the field here is one of `values`, each of which is asked for once."""
     wanted = tuple(dict.fromkeys(values))
     return Among(hop.field if isinstance(hop, Leads) else "_id", wanted) if wanted else Never()
-
-
-def _any_of(ways: Sequence[Condition]) -> Condition:
-    """One of `ways`, without those that lead nowhere."""
-    possible = tuple(way for way in ways if way != Never())
-    return possible[0] if len(possible) == 1 else Either(possible) if possible else Never()
 
 
 def _one_of(ids: Sequence[str]) -> Condition:

@@ -15,7 +15,7 @@ from fhirstore import json_text
 from fhirstore.definitions import Definitions
 from fhirstore.fhirpath import Truth
 from fhirstore.large_resources import text_of
-from fhirstore.search.conditions import All, Among, Condition, Either, Element
+from fhirstore.search.conditions import All, Among, Condition, Element, either
 from fhirstore.search.layout import Kept, layout
 from fhirstore.search.order import values_at
 from fhirstore.search.reference import CANONICALS
@@ -139,6 +139,5 @@ def saying(place: CanonicalField, wanted: Iterable[str]) -> list[Condition]:
         link = All((Among("path", place.paths), Among("url", without)))
         ways: list[Condition] = [Element("links", link)] if place.paths else []
         ways += [Among(_native(path), without) for path in place.uris]
-        one = ways[0] if len(ways) == 1 else Either(tuple(ways))
-        found.append(All((Among(place.field, without), one)))
+        found.append(All((Among(place.field, without), either(ways))))
     return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import product
 
-from fhirstore.search.conditions import All, Condition, Either, Element, Within
+from fhirstore.search.conditions import All, Condition, Either, Element, Within, either
 from fhirstore.search.filter import conjunctions, is_single, to_filter
 
 # More questions than this cost more than one scan.
@@ -31,7 +31,7 @@ def alternatives(
     for some in ways:
         count *= len(some)
     if count > _MOST:
-        return [tuple(some[0] if len(some) == 1 else Either(tuple(some)) for some in ways)]
+        return [tuple(map(either, ways))]
     return [tuple(chosen) for chosen in product(*ways)]
 
 
