@@ -10,7 +10,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from fhirstore import custom_parameters, graphs, parameter_registry
+from fhirstore import base_addresses, custom_parameters, graphs, parameter_registry
 from fhirstore.background import Background
 from fhirstore.definitions import definitions
 from fhirstore.documents import Content
@@ -52,7 +52,7 @@ class AsyncStore:
         server: Embedded | None = None,
     ) -> None:
         self.port = port
-        self._base_urls = tuple(base_urls)
+        self._base_urls = base_addresses.base_urls(base_urls)
         self._validation: Level = validation
         self._server = server
         self._opened: Opened | None = None
@@ -74,7 +74,8 @@ class AsyncStore:
         """A store in `database` of the server at `uri` (`mongodb://...`).
 
         `base_urls` are the addresses under which the store is known to its clients: an absolute reference below one of
-        them is a local one. `validation` is "structure" or "off".
+        them is a local one; the database keeps them. `validation` is "structure" or "off". Raises ValueError for what is
+        none of these, and Unavailable for what is no MongoDB address.
         """
         from fhirstore.ports.pymongo_async import AsyncPort
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Literal
 
-from fhirstore import migrate, parameter_registry, stored_turtle
+from fhirstore import migrate, own_addresses, parameter_registry, stored_turtle
 from fhirstore.capabilities import ServerCapabilities, probe
 from fhirstore.catalogue import Catalogue, profile_for
 from fhirstore.definitions import definitions
@@ -34,6 +34,8 @@ async def examine(port: Port) -> AsyncIterator[Finding]:
     async for finding in _migrations(port):
         yield finding
     async for finding in _data(port):
+        yield finding
+    async for finding in _addresses(port):
         yield finding
     async for finding in _turtle(port):
         yield finding
@@ -105,6 +107,16 @@ async def _data(port: Port) -> AsyncIterator[Finding]:
     yield Finding(
         "ok", "data", f"about {current} resources of {len(types)} types, {past} past versions"
     )
+
+
+async def _addresses(port: Port) -> AsyncIterator[Finding]:
+    """Which references are local, by what those who opened the database said."""
+    kept, wrong = await own_addresses.all_kept(port)
+    if kept:
+        yield Finding("ok", "addresses", f"the store is known under {', '.join(kept)}")
+    if wrong:
+        said = f"{wrong} of the addresses that are kept are no base URLs, and are passed over"
+        yield Finding("note", "addresses", said, "the README, Base URLs, says how to remove them")
 
 
 async def _turtle(port: Port) -> AsyncIterator[Finding]:

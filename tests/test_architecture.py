@@ -19,6 +19,7 @@ LAYERS = {
     "primitives": 0,
     "json_text": 0,
     "shipped": 0,
+    "base_addresses": 0,
     "short_texts": 0,
     "declared_indexes": 3,
     "versions": 0,

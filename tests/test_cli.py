@@ -523,3 +523,13 @@ def test_an_index_of_ones_own_is_no_problem(patient_of: tuple[Shell, Database]) 
     said = shell("doctor")
     assert problems(said) == []
     assert "i indexes: 1 extra: Patient mine" in said
+
+
+def test_the_addresses_that_are_kept_are_said(patient_of: tuple[Shell, Database]) -> None:
+    shell, database = patient_of
+    assert "addresses" not in shell("doctor")
+    kept = ["https://clinic.example/fhir", 5]
+    database[migrate.SETTINGS].insert_one({"_id": "base_urls", "urls": kept})
+    said = shell("doctor")
+    assert "addresses: the store is known under https://clinic.example/fhir\n" in said
+    assert "i addresses: 1 of the addresses that are kept are no base URLs" in said

@@ -18,7 +18,7 @@ from fhirstore.errors import (
 )
 from fhirstore.rest import content, headers, media_types, queries, turtle
 from fhirstore.rest.addresses import Address
-from fhirstore.rest.base_addresses import is_host, is_path, slashed
+from fhirstore.base_addresses import is_host, is_path, slashed
 from fhirstore.rest.headers import Handling, Preferences
 from fhirstore.rest.settings import RestSettings
 

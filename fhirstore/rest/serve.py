@@ -128,6 +128,8 @@ def _bound(host: str, port: int) -> socket.socket:
 
 def _url(listener: socket.socket, base_path: str) -> str:
     host, port = listener.getsockname()[:2]
+    # The zone of a link-local address (`fe80::1%eth0`) is this machine's own word for it.
+    host = host.partition("%")[0]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}{base_path}"
 
 

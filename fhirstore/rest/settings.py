@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from fhirstore.rest import base_addresses
+from fhirstore import base_addresses
 
 MEBIBYTE = 1 << 20
 
