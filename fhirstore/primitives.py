@@ -11,8 +11,9 @@ from calendar import monthrange
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
+
+from fhirstore.short_texts import for_short_texts
 
 # What stands for "no beginning" and "no end": the first and the last instant that both Python and BSON can say.
 FAR_PAST = datetime(1, 1, 1, tzinfo=UTC)
@@ -71,7 +72,7 @@ def _in_calendar(matches: Callable[[str], re.Match[str] | None]) -> Callable[[st
         day = match[3]
         return day is None or day < "29" or int(day) <= monthrange(int(text[:4]), int(match[2]))[1]
 
-    return lru_cache(maxsize=50_000)(fits)
+    return for_short_texts(50_000)(fits)
 
 
 def _is_string(text: str) -> object:
@@ -99,7 +100,7 @@ CHECKS: dict[str, Check] = {
     "base64Binary": _texts(_is_base64),
     "boolean": lambda value: value is True or value is False,
     "canonical": _uri,
-    "code": _texts(lru_cache(maxsize=10_000)(_is_code)),
+    "code": _texts(for_short_texts(10_000)(_is_code)),
     "date": _texts(_in_calendar(_is_date)),
     "dateTime": _texts(_in_calendar(_is_date_time)),
     "decimal": lambda value: type(value) is int or isinstance(value, Decimal),
@@ -125,7 +126,7 @@ def instant_text(instant: datetime) -> str:
     return f"{instant:%Y-%m-%dT%H:%M:%S}.{instant.microsecond // 1000:03d}Z"
 
 
-@lru_cache(maxsize=100_000)
+@for_short_texts(100_000)
 def date_range(text: str) -> tuple[datetime, datetime]:
     """The span that a date says, from its start up to but not including its end: UTC, to the millisecond.
 

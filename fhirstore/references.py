@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Literal
 
 from fhirstore.definitions import Definitions
+from fhirstore.short_texts import for_short_texts
 
 Kind = Literal["local", "external", "contained", "other"]
 
@@ -70,4 +71,9 @@ class Reader:
 
     def __init__(self, base_urls: tuple[str, ...], definitions: Definitions) -> None:
         types = definitions.resource_types
-        self.read = lru_cache(maxsize=20_000)(lambda text: parse(text, base_urls, types))
+
+        @for_short_texts(20_000)
+        def read(text: str) -> Reference:
+            return parse(text, base_urls, types)
+
+        self.read = read

@@ -12,7 +12,8 @@ from __future__ import annotations
 import re
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from fractions import Fraction
-from functools import lru_cache
+
+from fhirstore.short_texts import for_short_texts
 
 SYSTEM = "http://unitsofmeasure.org"
 
@@ -121,7 +122,7 @@ def _exact(factor: Fraction) -> Decimal | None:
     return quotient if Fraction(quotient) == factor else None
 
 
-@lru_cache(maxsize=4096)
+@for_short_texts(4096)
 def unit(code: str) -> Unit | None:
     """The unit that a UCUM code says (case-sensitive), or None where it is not known."""
     if code in _OFFSET_UNITS:
@@ -204,7 +205,7 @@ def _component(token: re.Match[str]) -> tuple[Fraction, Powers]:
     return factor**power, tuple((name, p * power) for name, p in powers)
 
 
-@lru_cache(maxsize=1024)
+@for_short_texts(1024)
 def _atom(name: str) -> tuple[Fraction, Powers]:
     """An atom, with or without a prefix, in base units."""
     if name in _DEFINED and name not in _OFFSET_UNITS:

@@ -26,6 +26,7 @@ from fhirstore.search.parameter_type import (
     Writing,
     compared,
 )
+from fhirstore.short_texts import for_short_texts
 
 EXACT = ":exact"
 _LONGEST_PATTERN = 250
@@ -35,7 +36,7 @@ _PARTS = {"HumanName": _HUMAN_NAME, "Address": _ADDRESS}
 _TEXTS = frozenset({"string", "markdown", "code", "uri", "url", "canonical", "id", "xhtml"})
 
 
-@lru_cache(maxsize=50_000)
+@for_short_texts(50_000)
 def fold(text: str) -> str:
     """`text` as it is compared: compatibility forms decomposed, without marks and punctuation, case-folded, single spaces.
 

@@ -8,7 +8,6 @@ for another. An element that has no system of its own (code, boolean, id, string
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -28,6 +27,7 @@ from fhirstore.search.conditions import (
 from fhirstore.search.escapes import split, unescape
 from fhirstore.search.filter import escaped
 from fhirstore.search.parameter_type import Asking, Facet, ParameterType, Target, Writer, Writing
+from fhirstore.short_texts import for_short_pairs, for_short_texts
 
 # "The implied system for boolean values" (spec page search, token).
 BOOLEAN_SYSTEM = "http://hl7.org/fhir/special-values"
@@ -47,14 +47,14 @@ TEXT_PATHS = {
 }
 
 
-@lru_cache(maxsize=20_000)
+@for_short_texts(20_000)
 def _escaped(part: str) -> str:
     if "|" in part or "\\" in part:
         return part.replace("\\", "\\\\").replace("|", "\\|")
     return part
 
 
-@lru_cache(maxsize=20_000)
+@for_short_pairs(20_000)
 def _with_system(system: str, code: str) -> str:
     return f"{_escaped(system)}|{_escaped(code)}"
 
