@@ -105,15 +105,19 @@ class Loader:
         return CliRunner().invoke(main, self.command(*arguments))
 
     @contextmanager
-    def running(self, *arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+    def running(
+        self, *arguments: str | Path, temporary: Path | None = None
+    ) -> Iterator[subprocess.Popen[str]]:
         """A process that loads, with as many workers as are asked for however little there is to do."""
         before = self.settled()
+        environment = {**os.environ, **({"TMPDIR": str(temporary)} if temporary else {})}
         process = subprocess.Popen(
             [sys.executable, "-c", _IN_SMALL_UNITS, *self.command(*arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            env=environment,
         )
         try:
             while self.observations() == before:
@@ -751,3 +755,29 @@ def test_an_interrupted_load_says_so_and_can_go_on(
     assert loader.run(records).exit_code == 0
     assert loader.stored() == expected(30)
     assert loader.history() == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "send", "processes"),
+    [
+        # As `kill` does, and as a terminal that is closed.
+        (signal.SIGTERM, os.kill, 1),
+        (signal.SIGHUP, os.killpg, 2),
+    ],
+)
+def test_a_load_that_is_told_to_end_leaves_nothing_of_patients_behind(
+    loader: Loader,
+    records: Path,
+    tmp_path: Path,
+    number: signal.Signals,
+    send: Callable[[int, int], None],
+    processes: int,
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    arguments = (records, "--processes", str(processes), "--quiet")
+    with loader.running(*arguments, temporary=temporary) as process:
+        send(process.pid, number)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (128 + number, "interrupted; run it again to go on\n")
+    assert list(temporary.iterdir()) == []

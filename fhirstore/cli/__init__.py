@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from fhirstore.cli.signals import as_interrupts
 from fhirstore.errors import FhirError
 from fhirstore.ports.port import CommandFailed
 
@@ -49,7 +50,8 @@ class _Commands(click.Group):
     def invoke(self, context: click.Context) -> Any:
         """Errors of the store are for a person here, not for a programmer."""
         try:
-            return super().invoke(context)
+            with as_interrupts():
+                return super().invoke(context)
         except CommandFailed as error:
             # Its outcome says less than a person needs here, for it is also what a client is shown.
             click.echo(f"error: the server refused: {error}", err=True)

@@ -19,6 +19,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import IO, Any
 
@@ -101,6 +102,7 @@ class Load:
             for seq, items in units:
                 self._take(worker.work(seq, items), spool, sources)
             return
+        _begin_tracking()
         context = multiprocessing.get_context("spawn")
         arguments = (self.connect, directory)
         count = self.processes or worker.good_for
@@ -225,14 +227,27 @@ class Load:
         )
 
 
+def _begin_tracking() -> None:
+    """Start the process in which Python notes what a pool has to give back, deaf to a terminal that is closed.
+
+    It ignores Ctrl-C by itself, and inherits that this is blocked. Else it would end before those it notes for.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+
 # in the worker processes ------------------------------------------------------------------------
 
 _worker: Worker
 
 
 def _begin(connect: Connect, directory: Path) -> None:
-    # The reading process alone decides when it is over.
+    # The reading process alone decides when it is over. A terminal sends these to all of them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # What a worker makes of JSON has no cycles, and is garbage as a whole a moment later: looking for cycles every 700
     # objects costs a seventh of its time.
     gc.freeze()
