@@ -20,14 +20,15 @@ def compartments(
 ) -> list[str]:
     """The compartments of a resource with these search values, its own first."""
     own, prefixes = _rules(resource_type, definitions)
-    found = [f"{resource_type}/{id}"] if own else []
+    # A dict for its keys alone: they keep their order, and a Group may have very many members.
+    found = {f"{resource_type}/{id}": True} if own else {}
     for code, wanted in prefixes.items():
         values = search.get(code)
         if values is not None:
             for value in values if type(values) is list else (values,):
-                if value.startswith(wanted) and value not in found:
-                    found.append(value)
-    return found
+                if value.startswith(wanted):
+                    found[value] = True
+    return list(found)
 
 
 @lru_cache(maxsize=1024)

@@ -489,6 +489,22 @@ def test_nothing_but_the_type_is_stored_in_the_order_of_the_parameters() -> None
     assert found == {"code": CODED, "status": "final"}
 
 
+@pytest.mark.parametrize("times", [1, 50])
+def test_each_value_is_kept_once_in_the_order_in_which_they_stand(times: int) -> None:
+    """Few are compared with each other, of many keys are made."""
+    quantities = [
+        {"value": Decimal(value), "system": UCUM, "code": code}
+        for value, code in (("2", "kg"), ("1", "g"), ("2", "kg"), ("2", "g"), ("2.0", "kg"))
+    ]
+    found = extract(
+        {
+            "resourceType": "Observation",
+            "component": [{"valueQuantity": one} for one in quantities * times],
+        }
+    )["component-value-quantity"]
+    assert [(x["value"], x["code"]) for x in found] == [(2, "kg"), (1, "g"), (2, "g")]
+
+
 # Where it is kept
 
 KINDS: list[tuple[str, str, str, str | None, bool, str | None, tuple[str, ...]]] = [

@@ -24,10 +24,10 @@ def contained_values(
     inside = resource.get(FIELD)
     if type(inside) is not list:
         return []
-    by: dict[str, list[str]] = {}
+    by: dict[str, set[str]] = {}
     for link in links:
         if link.get("kind") == "contained":
-            by.setdefault(link["url"], []).append(link["path"])
+            by.setdefault(link["url"], set()).add(link["path"])
     found = []
     for one in inside:
         kind = one.get("resourceType") if type(one) is dict else None
@@ -38,6 +38,6 @@ def contained_values(
         except KeyError:
             continue
         id = one.get("id")
-        entry = {"type": kind, "id": id, "by": sorted({*by.get(f"#{id}", ())}), "search": values}
+        entry = {"type": kind, "id": id, "by": sorted(by.get(f"#{id}", ())), "search": values}
         found.append(entry)
     return found

@@ -18,6 +18,8 @@ from fhirstore.search.parameter_types import TYPES
 
 # The values found so far, one list for each field.
 _Slots = list[list[Any]]
+# So many are compared with each other in less time than it takes to make keys of them.
+_FEW = 40
 # Called with an element, the slots and the whole resource.
 _Leaf = Callable[[Any, _Slots, Any], None]
 
@@ -137,7 +139,19 @@ def _array(values: list[Any]) -> list[Any]:
         return values
     if type(values[0]) is str:
         return list(dict.fromkeys(values))
-    return [value for n, value in enumerate(values) if value not in values[:n]]
+    if len(values) <= _FEW:
+        return [value for n, value in enumerate(values) if value not in values[:n]]
+    found: dict[Any, Any] = {}
+    for value in values:
+        found.setdefault(_key(value), value)
+    return list(found.values())
+
+
+def _key(value: Any) -> Any:
+    """Something hashable that is equal for equal values."""
+    if type(value) is dict:
+        return frozenset((name, _key(below)) for name, below in value.items())
+    return tuple(map(_key, value)) if type(value) is list else value
 
 
 class Extractor:
