@@ -31,7 +31,7 @@ from click.testing import CliRunner, Result
 
 from fhirstore import Store, json_text
 from fhirstore.cli import main
-from fhirstore.errors import Unavailable
+from fhirstore.errors import BadRequest, Unavailable
 from fhirstore.load import run as load_run
 from fhirstore.load.report import Counts, Report
 from fhirstore.load.run import Load
@@ -630,6 +630,41 @@ def test_a_worker_that_dies_is_said(
     connect = partial(_only_in, os.getpid(), loader.uri, loader.database.name)
     with pytest.raises(Unavailable, match="a worker process has ended"):
         Load([written(tmp_path / "a", patient("a"))], connect, 2).run()
+
+
+def test_what_has_an_odd_name_is_rejected_by_it(loader: Loader, tmp_path: Path) -> None:
+    path = written(tmp_path / "a", patient("a", gender="none"))
+    os.rename(path / "000.json", os.fsencode(path) + b"/b\xfcro.json")
+    result = loader.invoke(path)
+    assert result.exit_code == 1
+    assert loader.rejected()[0]["source"] == f"{path}/b\\xfcro.json"
+    assert "b\\xfcro.json" in run_validate(path)
+
+
+def run_validate(path: Path) -> str:
+    # In a process of its own: what cannot be printed to a pipe may be to a runner.
+    command = [sys.executable, "-m", "fhirstore", "validate", str(path)]
+    return subprocess.run(command, capture_output=True, text=True).stdout
+
+
+def test_rejects_replace_those_of_another_load_and_nothing_else(
+    loader: Loader, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "a", patient("a", gender="none"))
+    loader.rejects = path / "rejects.ndjson"
+    for _ in range(2):
+        assert loader.run(path).total == Counts(rejected=1)
+        assert len(loader.rejected()) == 1
+    named = path / "000.json"
+    before = named.read_bytes()
+    for kept, loaded in ((named, tmp_path / "a"), (named, named), (loader.rejects, loader.rejects)):
+        loader.rejects = kept
+        with pytest.raises(BadRequest, match="would replace"):
+            loader.run(loaded)
+    assert named.read_bytes() == before
+    loader.rejects = tmp_path / "empty.ndjson"
+    loader.rejects.touch()
+    assert loader.run(named).total == Counts(rejected=1)
 
 
 # the command ------------------------------------------------------------------------------------

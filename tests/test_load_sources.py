@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -74,6 +75,32 @@ def only(found: Sources) -> Refused:
     (read,) = found
     assert isinstance(read, Refused)
     return read
+
+
+def test_a_name_that_is_no_utf8_can_be_printed(tmp_path: Path) -> None:
+    named = os.fsencode(tmp_path) + b"/b\xfcro.json"
+    with open(named, "wb") as file:
+        file.write(b"{}")
+    (found,) = Sources([tmp_path])
+    assert found.source == f"{tmp_path}/b\\xfcro.json"
+    packed = tar_of({os.fsdecode(b"b\xfcro.json"): b"{}"})
+    (tmp_path / "x.tar").write_bytes(packed)
+    assert list(items(Sources([tmp_path / "x.tar"]))) == [f"{tmp_path}/x.tar!b\\xfcro.json"]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.json")
+    assert "no regular file" in str(only(Sources([tmp_path / "x.json"])).error)
+    below = Sources([tmp_path])
+    assert (list(below), below.skipped) == ([], 1)
+
+
+def test_what_the_load_writes_itself_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b"{}")
+    (tmp_path / "rejects.ndjson").write_bytes(b"{}")
+    found = Sources([tmp_path], without=tmp_path / "." / "rejects.ndjson")
+    assert list(items(found)) == [f"{tmp_path}/a.json"]
+    assert found.skipped == 1
 
 
 @pytest.mark.parametrize("name", ARCHIVES)

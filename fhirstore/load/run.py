@@ -7,7 +7,6 @@ again: what was written says the same the second time, and is left alone.
 from __future__ import annotations
 
 import gc
-import json
 import multiprocessing
 import os
 import signal
@@ -17,15 +16,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import resource_tracker
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from fhirstore import custom_parameters, parameter_registry
 from fhirstore.definitions import definitions
 from fhirstore.errors import NotFound, PreconditionFailed, Unavailable
+from fhirstore.load import rejects
 from fhirstore.load.claims import Claims
 from fhirstore.load.report import REASONS_KEPT, UNREADABLE, Progress, Report
 from fhirstore.load.sources import MEBIBYTE, Item, Refused, Sources
@@ -65,12 +64,13 @@ class Load:
     _rejected: IO[str] | None = None
 
     def run(self) -> Report:
-        """Load everything. Raises NotFound for a path that is not there, and Unavailable when the database is gone."""
+        """Load everything. Raises NotFound for a path that is not there, BadRequest where `rejects` would replace what no
+        load wrote, and Unavailable when the database is gone."""
         self._started = time.monotonic()
-        sources = Sources(self.paths)
-        if self.rejects is not None and not (place := self.rejects.absolute().parent).is_dir():
+        sources = Sources(self.paths, without=self.rejects)
+        if self.rejects is not None:
             # Before anything is written, and not at the first reject, hours later.
-            raise NotFound(f"there is no directory {place} for what is rejected")
+            rejects.check(self.rejects, self.paths)
         with ExitStack() as stack:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fhirstore-")))
             spool = Spool(directory)
@@ -102,11 +102,11 @@ class Load:
             for seq, items in units:
                 self._take(worker.work(seq, items), spool, sources)
             return
-        _begin_tracking()
         context = multiprocessing.get_context("spawn")
         arguments = (self.connect, directory)
         count = self.processes or worker.good_for
-        pool = ProcessPoolExecutor(count, context, _begin, arguments)
+        with _deaf():
+            pool = ProcessPoolExecutor(count, context, _begin, arguments)
         try:
             self._hand_out(pool, count * _AHEAD, units, spool, sources)
         except BrokenProcessPool:
@@ -126,7 +126,9 @@ class Load:
     ) -> None:
         out: set[Future[Done]] = set()
         for seq, items in units:
-            out.add(pool.submit(_work, seq, items))
+            with _deaf():
+                # It starts a worker, as long as there are too few.
+                out.add(pool.submit(_work, seq, items))
             if len(out) >= ahead:
                 done, out = wait(out, return_when=FIRST_COMPLETED)
                 for future in done:
@@ -211,9 +213,7 @@ class Load:
         if self._rejected is None:
             self._rejected = self.rejects.open("w", encoding="utf-8")
             report.rejects = self.rejects
-        line: dict[str, Any] = {"source": reject.source, "outcome": reject.outcome}
-        line["text"] = reject.text.decode("utf-8", errors="replace")
-        self._rejected.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._rejected.write(rejects.line(reject.source, reject.outcome, reject.text))
 
     def _close_rejects(self) -> None:
         if self._rejected is not None:
@@ -227,16 +227,18 @@ class Load:
         )
 
 
-def _begin_tracking() -> None:
-    """Start the process in which Python notes what a pool has to give back, deaf to a terminal that is closed.
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Processes that are started within do not hear Ctrl-C, nor that their terminal is closed: that goes to all at once.
 
-    It ignores Ctrl-C by itself, and inherits that this is blocked. Else it would end before those it notes for.
+    Those are the workers, before they can say so themselves, and the one in which Python notes what a pool has to give
+    back. This process hears it a moment later.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
-        resource_tracker.ensure_running()
+        yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # in the worker processes ------------------------------------------------------------------------
@@ -245,7 +247,7 @@ _worker: Worker
 
 
 def _begin(connect: Connect, directory: Path) -> None:
-    # The reading process alone decides when it is over. A terminal sends these to all of them.
+    # The reading process alone decides when it is over.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     # What a worker makes of JSON has no cycles, and is garbage as a whole a moment later: looking for cycles every 700

@@ -106,12 +106,20 @@ class Sources:
     """The items below `paths`, in an order that is the same each time.
 
     `size` is the bytes of all files on disk; `skipped` counts files that were passed over, for they are hidden, not
-    JSON or nested too deep. Raises NotFound at once for a path that is not there.
+    JSON or nested too deep. `without` is a file that is none of them, though it may lie among them. Raises NotFound at
+    once for a path that is not there.
     """
 
-    def __init__(self, paths: Sequence[str | Path], *, max_document: int = MAX_DOCUMENT) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str | Path],
+        *,
+        max_document: int = MAX_DOCUMENT,
+        without: Path | None = None,
+    ) -> None:
         self._named = [Path(path) for path in paths]
         self._max_document = max_document
+        self._without = without.resolve() if without is not None else None
         self.skipped = 0
         for path in self._named:
             if not path.exists():
@@ -126,20 +134,27 @@ class Sources:
         for folder, folders, names in os.walk(path):
             folders[:] = sorted(name for name in folders if not is_hidden(name))
             files = [Path(folder, name) for name in names]
-            usable = [
-                f for f in files if f.is_file() and not is_hidden(f.name) and form_of(f.name)[0]
-            ]
+            usable = [file for file in files if self._is_usable(file)]
             self.skipped += len(files) - len(usable)
             found += usable
         return sorted(found, key=lambda file: (not _PLACES.match(file.name), str(file)))
 
+    def _is_usable(self, file: Path) -> bool:
+        if not file.is_file() or is_hidden(file.name) or form_of(file.name)[0] is None:
+            return False
+        return file.resolve() != self._without
+
     def __iter__(self) -> Iterator[Item | Refused]:
         for path, file in self._files:
-            source = str(file)
+            source = _printable(str(file))
             if file == path and form_of(file.name)[0] is None:
                 yield Refused(
                     source, MalformedContent("its name is not that of JSON or an archive")
                 )
+                continue
+            if not file.is_file():
+                # A pipe would be waited for, and its size is not that of what it gives.
+                yield Refused(source, MalformedContent("it is no regular file"))
                 continue
             try:
                 with file.open("rb") as stream:
@@ -230,7 +245,8 @@ class _File:
                 if content is None:
                     self._sources.skipped += 1
                     continue
-                yield from self._within(content, member.name, f"{source}!{member.name}", depth + 1)
+                where = f"{source}!{_printable(member.name)}"
+                yield from self._within(content, member.name, where, depth + 1)
 
     def _zip(self, stream: IO[bytes], source: str, depth: int) -> Iterator[Item | Refused]:
         if stream is self._stream:
@@ -280,6 +296,11 @@ class _Counted(io.RawIOBase):
         self._file.spend(len(block))
         view[: len(block)] = block
         return len(block)
+
+
+def _printable(name: str) -> str:
+    """A name of bytes that are no UTF-8 (`b\\xfcro.json`), as it can be printed and kept."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _base(name: str) -> str:
