@@ -117,7 +117,8 @@ class Change:
 def declared_views(type: str) -> tuple[str, list[Document]]:
     """The view of the bare resources of a type: its name and pipeline."""
     return f"views.{type}", [
-        {"$match": {"deleted": {"$exists": False}}},
+        # One resource without a native form (`large_resources`) would make the whole view fail.
+        {"$match": {"deleted": {"$exists": False}, "resource": {"$exists": True}}},
         {"$replaceRoot": {"newRoot": "$resource"}},
     ]
 

@@ -40,9 +40,20 @@ def database(wire_uri: str) -> Iterator[Any]:
     client.drop_database(name)
     with Store.connect(wire_uri, database=name) as store:
         fill(store, patients=12)
+        _trouble(store, client[name])
     yield client[name]
     client.drop_database(name)
     client.close()
+
+
+def _trouble(store: Store, database: Any) -> None:
+    """What a database of some age has: deletions, and resources too large for text or native form."""
+    for type in ("Patient", "Observation"):
+        ids = [document["_id"] for document in database[type].find({}, {"_id": 1}).limit(3)]
+        store.delete(type, ids[0])
+        for id, more in ((ids[1], {}), (ids[2], {"resource": ""})):
+            change = {"$set": {"json_zstd": b""}, "$unset": {"json": "", **more}}
+            database[type].update_one({"_id": id}, change)
 
 
 def test_there_are_ten_queries() -> None:
