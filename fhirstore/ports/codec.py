@@ -24,7 +24,7 @@ from bson.codec_options import CodecOptions, TypeRegistry
 
 from fhirstore.errors import Unprocessable
 
-_INT64 = range(-(2**63), 2**63)
+INT64 = range(-(2**63), 2**63)
 
 # IEEE 754 decimal128: 34 digits. Rounding is expected (`json` keeps every digit), leaving the range is not.
 _ROUNDING = Context(
@@ -37,7 +37,8 @@ def decimal128(value: Decimal | int) -> Decimal128:
     try:
         return Decimal128(_ROUNDING.create_decimal(value))
     except (DecimalException, Clamped):
-        shown = str(value)[:40]
+        # By way of a decimal: Python refuses to spell an integer of some thousand digits.
+        shown = str(Decimal(value))[:40]
         raise Unprocessable(
             f"the number {shown} is outside the range that can be stored", code="value"
         ) from None
@@ -88,6 +89,6 @@ def widened(value: Any) -> Any:
         return {name: widened(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [widened(inner) for inner in value]
-    if isinstance(value, int) and value not in _INT64:
+    if isinstance(value, int) and value not in INT64:
         return decimal128(value)
     return value

@@ -17,7 +17,7 @@ from typing import Any, Self
 from bson import Decimal128
 
 from fhirstore.errors import FhirError
-from fhirstore.ports.codec import decimal128
+from fhirstore.ports.codec import INT64, decimal128
 from fhirstore.ports.driver import DriverPort
 from fhirstore.ports.errors import COMMAND_NOT_SUPPORTED, DRIVER_ERRORS, translated
 from fhirstore.ports.port import CommandFailed, Document, DuplicateKey, Filter, Sort
@@ -69,8 +69,11 @@ def _in(value: Any) -> Any:
         return {name: _in(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_in(inner) for inner in value]
-    if isinstance(value, Decimal):
+    if isinstance(value, Decimal) or (isinstance(value, int) and value not in INT64):
         return _Number(decimal128(value).to_decimal())
+    if isinstance(value, str):
+        # mongomock finds out when it has emptied the document that it replaces.
+        value.encode()
     if isinstance(value, Decimal128):
         return _Number(value.to_decimal())
     if isinstance(value, datetime) and value.tzinfo is not None:

@@ -86,19 +86,30 @@ def test_numbers_and_dates_that_do_not_fit_are_cut_to_what_does(port: Any) -> No
     assert found["digits"] == Decimal("0.1234567890123456789012345678901235")
     assert found["large"] == 10**30
     assert found["zoned"] == datetime(2020, 1, 1, tzinfo=UTC)
+    assert port.replace_one("things", {"_id": "1"}, {"_id": "1", "large": -(2**63) - 1})
+    assert port.find_one("things", {"_id": "1"}) == {"_id": "1", "large": -(2**63) - 1}
+    assert ids(port.find("things", {"large": {"$lt": -(2**63)}})) == ["1"]
 
 
 @pytest.mark.parametrize(
     "value",
-    [Decimal("1e7000"), "\ud800", {"a\0b": 1}],
-    ids=["a number out of range", "half a character", "a name with NUL"],
+    [Decimal("1e7000"), 10**7000, "\ud800", {"a\0b": 1}],
+    ids=["a number out of range", "an integer out of range", "half a character", "a name with NUL"],
 )
-def test_what_cannot_be_stored_is_refused(port: Any, kind: str, value: Any) -> None:
+def test_what_cannot_be_stored_is_refused_and_leaves_what_is_there(
+    port: Any, kind: str, value: Any
+) -> None:
     if kind == "mongomock" and isinstance(value, dict):
         pytest.skip("mongomock takes any name")
     with pytest.raises(Unprocessable):
         port.insert_one("things", {"_id": "1", "value": value})
     assert port.find_one("things", {"_id": "1"}) is None
+    port.insert_one("things", {"_id": "1", "value": 1})
+    with pytest.raises(Unprocessable):
+        port.replace_one("things", {"_id": "1"}, {"_id": "1", "value": value})
+    with pytest.raises(Unprocessable):
+        port.update_one("things", {"_id": "1"}, {"$set": {"value": value}})
+    assert port.find_one("things", {"_id": "1"}) == {"_id": "1", "value": 1}
 
 
 def test_a_document_that_is_too_large(port: Any, kind: str) -> None:
