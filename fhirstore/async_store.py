@@ -14,7 +14,7 @@ from fhirstore import base_addresses, custom_parameters, graphs, parameter_regis
 from fhirstore.background import Background
 from fhirstore.definitions import definitions
 from fhirstore.documents import Content
-from fhirstore.errors import Issue
+from fhirstore.errors import Issue, Unavailable
 from fhirstore.explaining import Explaining
 from fhirstore.opened import Opened, looked_again, open_store
 from fhirstore.ports.port import Port
@@ -38,7 +38,8 @@ class AsyncStore:
 
     Get one from `connect`, `from_client` or `embedded`, and close it, or use it as a context manager. The database is
     opened by the first call that needs it: then a new database is set up, and one that waits for migrations, or was
-    written by a later fhirstore, is refused (DatabaseTooOld, DatabaseTooNew). Safe to share between tasks and threads.
+    written by a later fhirstore, is refused (DatabaseTooOld, DatabaseTooNew). A Store is safe to share between threads, an
+    AsyncStore between the tasks of one event loop, which is that of its first call.
 
     Every call raises errors of `fhirstore.errors`, Unavailable among them where the database does not answer.
     """
@@ -50,13 +51,17 @@ class AsyncStore:
         base_urls: Sequence[str] = (),
         validation: Level = "structure",
         server: Embedded | None = None,
+        blocking: bool = False,
     ) -> None:
+        """`blocking` says that the port never suspends, so that no event loop is needed (`fhirstore.store`)."""
         self.port = port
         self._base_urls = base_addresses.base_urls(base_urls)
         self._validation: Level = validation
         self._server = server
         self._opened: Opened | None = None
         self._opening = asyncio.Lock()
+        self._blocking = blocking
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._look_again = 0.0
         self._background: Background | None = None
 
@@ -121,9 +126,12 @@ class AsyncStore:
     async def close(self) -> None:
         """Close what this store opened itself. A client that was handed in stays open."""
         try:
-            if self._background is not None:
-                await self._background.stop()
-            await self.port.close()
+            self._check_loop()
+            try:
+                if self._background is not None:
+                    await self._background.stop()
+            finally:
+                await self.port.close()
         finally:
             if self._server is not None:
                 self._server.close()
@@ -145,7 +153,18 @@ class AsyncStore:
     ) -> None:
         await self.close()
 
+    def _check_loop(self) -> None:
+        """Asyncio clients belong to the event loop of their first call. Raises Unavailable in another one."""
+        if self._blocking:
+            return
+        here = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = here
+        elif self._loop is not here:
+            raise Unavailable("this AsyncStore belongs to another event loop: make one for each")
+
     async def _open(self) -> Opened:
+        self._check_loop()
         if self._opened is not None:
             if time.monotonic() >= self._look_again:
                 await self._look()
@@ -176,7 +195,7 @@ class AsyncStore:
         if not self._opened.registry.pending:
             return
         if self._background is None or not self._background.is_running:
-            self._background = Background(self._build)
+            self._background = Background(self._build, in_thread=self._blocking)
 
     async def _build(self, stopped: Callable[[], bool]) -> None:
         assert self._opened is not None

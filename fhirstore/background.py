@@ -1,4 +1,4 @@
-"""Work beside an open store: a task where there is an event loop, else a thread of its own."""
+"""Work beside an open store: a task of its event loop, or for a store that blocks a thread of its own."""
 
 from __future__ import annotations
 
@@ -14,18 +14,22 @@ Work = Callable[[Callable[[], bool]], Coroutine[Any, Any, None]]
 
 
 class Background:
-    """Runs `work(stopped)`, which asks `stopped()` now and then, and returns or raises when that is true."""
+    """Runs `work(stopped)`, which asks `stopped()` now and then, and returns or raises when that is true.
 
-    def __init__(self, work: Work) -> None:
+    A store that blocks may be used where an event loop runs, which it would hold up: so whoever owns the work says
+    whether it is done `in_thread`.
+    """
+
+    def __init__(self, work: Work, *, in_thread: bool) -> None:
         self._work = work
         self._stop = threading.Event()
         self._task: asyncio.Task[None] | None = None
         self._thread: threading.Thread | None = None
-        try:
-            self._task = asyncio.get_running_loop().create_task(self._run())
-        except RuntimeError:
+        if in_thread:
             self._thread = threading.Thread(target=self._run_here, name="fhirstore", daemon=True)
             self._thread.start()
+        else:
+            self._task = asyncio.get_running_loop().create_task(self._run())
 
     @property
     def is_running(self) -> bool:

@@ -72,7 +72,8 @@ class Store:
 
     Get one from `connect`, `from_client` or `embedded`, and close it, or use it as a context manager. The database is
     opened by the first call that needs it: then a new database is set up, and one that waits for migrations, or was
-    written by a later fhirstore, is refused (DatabaseTooOld, DatabaseTooNew). Safe to share between tasks and threads.
+    written by a later fhirstore, is refused (DatabaseTooOld, DatabaseTooNew). A Store is safe to share between threads, an
+    AsyncStore between the tasks of one event loop, which is that of its first call.
 
     Every call raises errors of `fhirstore.errors`, Unavailable among them where the database does not answer.
     """
@@ -86,7 +87,9 @@ class Store:
         server: Embedded | None = None,
     ) -> None:
         self.port = port
-        self._store = AsyncStore(port, base_urls=base_urls, validation=validation, server=server)
+        self._store = AsyncStore(
+            port, base_urls=base_urls, validation=validation, server=server, blocking=True
+        )
         self._opening = threading.Lock()
         self._opened: Opened | None = None
 

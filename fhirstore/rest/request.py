@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from starlette.types import Receive, Scope
 
+from fhirstore.base_addresses import is_host, is_path, slashed
 from fhirstore.errors import (
     BadRequest,
     FhirError,
@@ -18,7 +19,6 @@ from fhirstore.errors import (
 )
 from fhirstore.rest import content, headers, media_types, queries, turtle
 from fhirstore.rest.addresses import Address
-from fhirstore.base_addresses import is_host, is_path, slashed
 from fhirstore.rest.headers import Handling, Preferences
 from fhirstore.rest.settings import RestSettings
 
