@@ -7,6 +7,7 @@ docs/design.md has the layout.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -280,9 +281,21 @@ def _authored(resource: Mapping[str, Any], meta: Mapping[str, Any] | None) -> di
 
 def _text_of(content: Mapping[str, Any]) -> bytes:
     try:
-        return json_text.dump(content).encode()
+        text = json_text.dump(content).encode()
+        # The encoder writes null for what JSON cannot say; few resources have a null, and are walked through.
+        if b"null" in text and not _is_finite(content):
+            raise ValueError("JSON has neither NaN nor infinity")
+        return text
     except (TypeError, ValueError, RecursionError) as error:
         raise MalformedContent(f"not a JSON value: {error}") from None
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
+    return not isinstance(value, list | tuple) or all(map(_is_finite, value))
 
 
 def _encoded(content: str) -> bytes:

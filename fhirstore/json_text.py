@@ -85,6 +85,8 @@ _careful = json.JSONDecoder(
     parse_constant=_refuse_constant,
     object_pairs_hook=_unique,
 )
+# Editors on Windows put it before a text; a parser may pass over it (RFC 8259, 8.1).
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
 _NEGATIVE_ZERO = re.compile(rb"-0(?![\d.eE])")
 
@@ -93,8 +95,9 @@ def parse(text: bytes) -> Any:
     """The value that `text` (UTF-8) says. Numbers with a fraction or an exponent become `Decimal`.
 
     Raises MalformedContent for anything that is not one JSON value, for a property name used twice in
-    an object and for a nesting that no database document could hold.
+    an object and for a nesting that no database document could hold. A byte order mark before it is passed over.
     """
+    text = text.removeprefix(_BYTE_ORDER_MARK)
     try:
         value = _decoder.decode(text)
     except RecursionError:

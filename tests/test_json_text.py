@@ -56,6 +56,12 @@ def test_a_copied_number_keeps_its_digits(text: str) -> None:
         assert json_text.dump(made) == text
 
 
+@pytest.mark.parametrize("text", ["1", "-0", '{"a":"\ufeff"}'])
+def test_a_byte_order_mark_is_passed_over(text: str) -> None:
+    value = json_text.parse(f"\ufeff{text}".encode())
+    assert json_text.dump(value) == text
+
+
 # What is refused
 
 REFUSED: list[tuple[str | bytes, str]] = [
@@ -72,7 +78,8 @@ REFUSED: list[tuple[str | bytes, str]] = [
     ('{"a":1}{}', "not well-formed"),
     ("1 x", "not well-formed"),
     ("// x\n1", "not well-formed"),
-    ("\ufeff1", "not well-formed"),
+    ("\ufeff\ufeff1", "not well-formed"),
+    ("1\ufeff", "not well-formed"),
     ("\u00a01", "not well-formed"),
     ("tru", "not well-formed"),
     ("None", "not well-formed"),

@@ -6,6 +6,7 @@ import base64
 import json
 import random
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -179,6 +180,10 @@ def test_an_update_may_be_kept_from_creating(store: Any) -> None:
         (b'{"resourceType":"Patient","name":[{"family":"\xff"}]}', MalformedContent),
         ('{"resourceType":"Patient","extension":' + "[" * 5000 + "]" * 5000 + "}", MalformedContent),
         ({"resourceType": "Patient", "active": object()}, MalformedContent),
+        ({"resourceType": "Patient", "active": float("nan")}, MalformedContent),
+        ({"resourceType": "Patient", "name": [{"family": (1, float("inf"))}]}, MalformedContent),
+        ({"resourceType": "Patient", "active": Decimal("NaN")}, MalformedContent),
+        ({"resourceType": "Patient", "active": 10**5000}, MalformedContent),
         ("{}", Unprocessable),
         ('{"resourceType":"Person_"}', Unprocessable),
         ('{"resourceType":["Patient"]}', Unprocessable),
