@@ -7,10 +7,10 @@ is missing, or says something that it does not understand. A value set is its ex
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from fhirstore.definitions import Definitions
 from fhirstore.documents import MATCH_FIELDS, match_of
@@ -29,6 +29,7 @@ _MOST_NESTED = 10
 
 Resource = Mapping[str, Any]
 Code = tuple[str, str]
+Entry = TypeVar("Entry")
 # The code of a whole system.
 _ALL_CODES = ""
 
@@ -73,29 +74,33 @@ class Terminology:
         value_set = await self._read("ValueSet", address)
         expansion = value_set.get("expansion")
         if isinstance(expansion, dict) and "contains" in expansion:
-            return set(_expanded(expansion["contains"]))
-        compose = value_set.get("compose") or {}
+            return set(_expanded(expansion))
+        compose = value_set.get("compose")
         found: set[Code] = set()
-        for include in compose.get("include", ()):
-            found |= await self._included(include, depth)
-        for exclude in compose.get("exclude", ()):
-            found -= await self._included(exclude, depth)
+        if isinstance(compose, dict):
+            for include in _entries(compose, "include", dict):
+                found |= await self._included(include, depth)
+            for exclude in _entries(compose, "exclude", dict):
+                found -= await self._included(exclude, depth)
         return found
 
     async def _included(self, include: Resource, depth: int) -> set[Code]:
         """One `include`: what is in all of its value sets, and in its system."""
-        parts = [await self.codes_of(url, depth + 1) for url in include.get("valueSet", ())]
-        if (system := include.get("system")) is not None:
+        parts = [await self.codes_of(url, depth + 1) for url in _entries(include, "valueSet", str)]
+        if isinstance(system := include.get("system"), str):
             parts.append(await self._of_system(system, include))
         return set.intersection(*parts) if parts else set()
 
     async def _of_system(self, system: str, include: Resource) -> set[Code]:
         if "concept" in include:
-            return {(system, concept["code"]) for concept in include["concept"]}
+            concepts = _entries(include, "concept", dict)
+            return {
+                (system, code) for entry in concepts if isinstance(code := entry.get("code"), str)
+            }
         if "filter" not in include:
             return {(system, _ALL_CODES)}
-        parts = [await self._filtered(system, entry) for entry in include["filter"]]
-        return set.intersection(*parts)
+        parts = [await self._filtered(system, entry) for entry in _entries(include, "filter", dict)]
+        return set.intersection(*parts) if parts else set()
 
     async def _filtered(self, system: str, entry: Resource) -> set[Code]:
         """A filter of `compose`: those by the hierarchy of a code system (spec page valueset, filter operators)."""
@@ -141,11 +146,18 @@ class Terminology:
         return max(having, key=lambda one: str(one.get("version", "")))
 
 
-def _expanded(contains: Iterable[Resource]) -> Iterator[Code]:
-    for entry in contains:
-        if "code" in entry and not entry.get("abstract"):
-            yield entry.get("system", ""), entry["code"]
-        yield from _expanded(entry.get("contains", ()))
+def _entries(value: Resource, name: str, kind: type[Entry]) -> list[Entry]:
+    """The entries of an array that are of `kind`; what was stored without validation may be anything else."""
+    array = value.get(name)
+    return [entry for entry in array if isinstance(entry, kind)] if isinstance(array, list) else []
+
+
+def _expanded(container: Resource) -> Iterator[Code]:
+    for entry in _entries(container, "contains", dict):
+        system, code = entry.get("system", ""), entry.get("code")
+        if isinstance(system, str) and isinstance(code, str) and not entry.get("abstract"):
+            yield system, code
+        yield from _expanded(entry)
 
 
 def _escaped(part: str) -> str:
@@ -160,22 +172,24 @@ class Hierarchy:
     def __init__(self, code_system: Resource) -> None:
         self._children: dict[str, set[str]] = {}
         self._parents: dict[str, set[str]] = {}
-        for concept in code_system.get("concept", ()):
-            self._add(concept, None)
+        self._add_below(code_system, None)
 
-    def _add(self, concept: Resource, parent: str | None) -> None:
-        code = concept["code"]
+    def _add_below(self, container: Resource, parent: str | None) -> None:
+        for concept in _entries(container, "concept", dict):
+            if isinstance(code := concept.get("code"), str):
+                self._add(concept, code, parent)
+
+    def _add(self, concept: Resource, code: str, parent: str | None) -> None:
         self._children.setdefault(code, set())
         if parent is not None:
             self._relate(parent, code)
-        for entry in concept.get("property", ()):
+        for entry in _entries(concept, "property", dict):
             other = entry.get("valueCode")
-            if other is not None and entry.get("code") in ("parent", "subsumedBy"):
+            if isinstance(other, str) and entry.get("code") in ("parent", "subsumedBy"):
                 self._relate(other, code)
-            elif other is not None and entry.get("code") == "child":
+            elif isinstance(other, str) and entry.get("code") == "child":
                 self._relate(code, other)
-        for inner in concept.get("concept", ()):
-            self._add(inner, code)
+        self._add_below(concept, code)
 
     def _relate(self, parent: str, child: str) -> None:
         self._children.setdefault(parent, set()).add(child)

@@ -49,6 +49,12 @@ def test_what_is_kept(subset: Subset, kept: set[str]) -> None:
     assert validate(cut, R4) == []
 
 
+@pytest.mark.parametrize("tag", [5, "x", {"code": "own"}, [None], [5, {"code": 5}]])
+def test_tags_that_are_none_are_no_hindrance(tag: Any) -> None:
+    cut = Subset(summary="data").of({"resourceType": "Patient", "meta": {"tag": tag}}, R4)
+    assert cut["meta"]["tag"] == [*(tag if isinstance(tag, list) else []), SUBSETTED]
+
+
 def test_a_summary_goes_down_into_backbones() -> None:
     cut = Subset(summary="true").of(OBSERVATION, R4)
     assert set(cut["component"][0]) == {"code", "valueString"}

@@ -100,6 +100,12 @@ def _each(content: Any, path: str, definitions: Definitions) -> Any:
 
 def _tagged(resource: dict[str, Any]) -> dict[str, Any]:
     meta = dict(resource.get("meta") or {})
-    tags = [tag for tag in meta.get("tag", ()) if tag.get("code") != SUBSETTED["code"]]
-    meta["tag"] = [*tags, SUBSETTED]
+    # What was stored without validation may be no array, or of anything.
+    tags = meta.get("tag")
+    kept = [tag for tag in tags if not _is_mark(tag)] if isinstance(tags, list) else []
+    meta["tag"] = [*kept, SUBSETTED]
     return resource | {"meta": meta}
+
+
+def _is_mark(tag: Any) -> bool:
+    return isinstance(tag, dict) and tag.get("code") == SUBSETTED["code"]
