@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from xml.parsers.expat import ExpatError, ParserCreate
 
 from fhirstore.short_texts import for_short_texts
 
@@ -34,8 +35,9 @@ _is_span = re.compile(
 ).fullmatch
 
 _is_id = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII).fullmatch
-_is_code = re.compile(r"[^\s]+(?:\s[^\s]+)*", re.ASCII).fullmatch
-_has_space = re.compile(r"\s", re.ASCII).search
+# What is below the space are tabs, ends of lines and other controls: "no whitespace other than single spaces".
+_is_code = re.compile(r"[^\x00-\x20]+(?: [^\x00-\x20]+)*").fullmatch
+_is_uri = re.compile(r"[^\x00-\x20]+").fullmatch
 _is_integer = re.compile(r"0|[-+]?[1-9]\d{0,18}", re.ASCII).fullmatch
 _is_oid = re.compile(r"urn:oid:[0-2](?:\.(?:0|[1-9]\d*))+", re.ASCII).fullmatch
 _is_uuid = re.compile(
@@ -90,11 +92,31 @@ def _is_base64(text: str) -> object:
 
 
 def _is_xhtml(text: str) -> object:
-    text = text.strip()
-    return text.startswith("<div") and (text.endswith(("</div>", "/>")))
+    """A div that is well-formed by itself: no entities but those of XML (spec page narrative), no declarations.
+
+    In the namespace of XHTML or in none, as many write it. Which elements it has is not looked at.
+    """
+    parser = ParserCreate()
+
+    def begins(name: str, _: object) -> None:
+        parser.StartElementHandler = None
+        if name != "div":
+            raise ValueError(name)
+
+    def is_refused(*_: object) -> None:
+        raise ValueError("a declaration")
+
+    parser.StartElementHandler = begins
+    # Without a document type there are no entities to expand, and nothing outside to fetch.
+    parser.StartDoctypeDeclHandler = parser.XmlDeclHandler = is_refused
+    try:
+        parser.Parse(text, True)
+    except (ExpatError, ValueError):
+        return False
+    return True
 
 
-_uri = _texts(lambda text: text and not _has_space(text))
+_uri = _texts(_is_uri)
 
 CHECKS: dict[str, Check] = {
     "base64Binary": _texts(_is_base64),

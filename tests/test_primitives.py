@@ -30,6 +30,7 @@ CLOCKS_BAD = [
     "T", "T12", "T12:00", "T12:00Z", "T12:00:00", "T24:00:00Z", "T12:60:00Z", "T12:00:61Z", "T12:00:00.Z", "T12:00:00,5Z",
     "T12:00:00+14:01", "T12:00:00+15:00", "T12:00:00+0100", "T12:00:00+1:00", "T12:00:00z", "t12:00:00Z", " 12:00:00Z",
 ]  # fmt: skip
+DIV = '<div xmlns="http://www.w3.org/1999/xhtml">'
 NO_TEXT: list[Any] = [None, True, 1, Decimal("1.0"), 1.5, [], {}, b"x", ["x"]]
 
 # Type, values that are of it, values that are not.
@@ -47,10 +48,10 @@ VALUES: list[tuple[str, list[Any], list[Any]]] = [
     ("string", ["a", " a ", "\n\ta", "é 🙂", "\u00a0a"], ["", " ", "\n", "\u2003", "a\x00", "a\x0b", "\x1f", *NO_TEXT]),
     ("markdown", ["# a\n\nb\r\n"], ["", " \n", "\x00", *NO_TEXT]),
     ("id", ["a", "A.b-9", "x" * 64], ["", "x" * 65, "a_b", "a b", "a/b", "é", "a\n", "٣", *NO_TEXT]),
-    ("code", ["a", "a b", "é", "a-b/c|d"], ["", " a", "a ", "a  b", "a\n", " ", *NO_TEXT]),
-    ("uri", ["http://x", "urn:oid:1", "a", "é"], ["", " ", "http://x y", "a\n", "\ta", *NO_TEXT]),
-    ("url", ["ftp://x"], ["", "a b", *NO_TEXT]),
-    ("canonical", ["http://x|1", "#a"], ["", "a b", *NO_TEXT]),
+    ("code", ["a", "a b", "é", "a-b/c|d"], ["", " a", "a ", "a  b", "a\n", " ", "a\tb", "a\nb", "a\x00b", "a\x1f", *NO_TEXT]),
+    ("uri", ["http://x", "urn:oid:1", "a", "é"], ["", " ", "http://x y", "a\n", "\ta", "a\x00", "\x1fa", *NO_TEXT]),
+    ("url", ["ftp://x"], ["", "a b", "a\x00", *NO_TEXT]),
+    ("canonical", ["http://x|1", "#a"], ["", "a b", "a\x00", *NO_TEXT]),
     ("oid", ["urn:oid:1.2.840", "urn:oid:2.0"], ["1.2", "urn:oid:3.1", "urn:oid:1", "urn:oid:1.02", "urn:oid:1.2.", *NO_TEXT]),
     (
         "uuid",
@@ -62,7 +63,19 @@ VALUES: list[tuple[str, list[Any], list[Any]]] = [
         ["AAAA", "AA==", "AAA=", "a+/9", "AAAA\nAAAA", " AA == "],
         ["", " ", "A", "AA", "AAA", "A===", "====", "=AAA", "AA=A", "AA==AAAA", "AA-_", "é===", *NO_TEXT],
     ),
-    ("xhtml", ["<div>x</div>", " <div/> \n"], ["", "x", "<p>x</p>", "<div>", "x<div>x</div>", *NO_TEXT]),
+    (
+        "xhtml",
+        [
+            "<div>x</div>", " <div/> \n", f"{DIV}x</div>", f"{DIV}x</div >", f"<!-- x -->{DIV}<br/>&amp;&#160;&#xa0;é</div>",
+            "<div><!-- <p> --><p class='a'>x</p></div>",
+        ],
+        [
+            "", "x", "<p>x</p>", "<div>", "x<div>x</div>", "<divx/>", "<div></p></div>", "<div><br></div>", "<div/><div/>",
+            "<div>&nbsp;</div>", "<div>a & b</div>", "<div a=b/>", "<div>\x00</div>", "<?xml version='1.0'?><div/>",
+            "<!DOCTYPE div [<!ENTITY a 'b'>]><div>&a;</div>", "<!DOCTYPE div SYSTEM 'file:///etc/passwd'><div/>",
+            "<div>\ud800</div>", *NO_TEXT,
+        ],
+    ),
     ("date", DAYS_GOOD, [*DAYS_BAD, *(f"2020-01-01{clock}" for clock in CLOCKS_GOOD), *NO_TEXT]),
     (
         "dateTime",
