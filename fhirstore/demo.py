@@ -94,7 +94,10 @@ class Demo:
 
     def _command(self, *arguments: str) -> None:
         self.say(f"$ fhirstore {' '.join(arguments)}")
-        subprocess.run([sys.executable, "-m", "fhirstore", *arguments], check=True)
+        ended = subprocess.run([sys.executable, "-m", "fhirstore", *arguments])
+        if ended.returncode:
+            # It has said why.
+            raise ServerStartFailed(f"`fhirstore {arguments[0]}` ended with {ended.returncode}")
 
     def _serve(self, port: int) -> str:
         port = _free_port(port)

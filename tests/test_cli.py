@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from click.testing import CliRunner, Result
 
 from fhirstore import Store, json_text, migrate
 from fhirstore.cli import main
+from fhirstore.cli.output import written_whole
 from fhirstore.ports.driver import DriverPort
 from fhirstore.ports.port import CommandFailed
 from fhirstore.settings import Settings
@@ -121,6 +123,21 @@ def test_the_version() -> None:
         (("get", "Patient/1", "--uri", "http://h"), 1, "cannot be used as a database"),
         (("get", "Patient/1", "--uri", "mongodb://h:port"), 1, "cannot be used as a database"),
         (("get", "Patient/1", "--path", __file__), 2, "is a file"),
+        (("get", "Patient/1", "--uri", f"{AWAY}&tls=true&tlsCAFile=/none"), 1, "is not readable"),
+        (("get", "Patient/1", "--uri", ""), 2, "--uri: it is empty"),
+        (("load", __file__, "--path", ""), 2, "--path: it is empty"),
+        (("doctor", "--uri", AWAY, "--database", ""), 2, "--database: it is empty"),
+        (("search", "Patient", "--path", "/none"), 1, "there is no store in /none"),
+        (("search", "Patient", "--uri", AWAY, "--limit", "-1"), 2, "--limit"),
+        (("serve", "--uri", AWAY, "--limit", "0"), 2, "--limit"),
+        (("serve", "--uri", AWAY, "--port", "70000"), 2, "--port"),
+        (("demo", "--port", "70000"), 2, "--port"),
+        (("demo", "--patients", "-5"), 2, "--patients"),
+        (("demo", "--directory", f"{__file__}/below"), 1, "Not a directory"),
+        (("sample", "x", "--patients", "-5"), 2, "--patients"),
+        (("sample", f"{__file__}/below"), 1, "below: Not a directory"),
+        (("load", __file__, "--path", f"{__file__}/below"), 1, "below cannot be used"),
+        (("rdf", "export", "--uri", AWAY, "--output", "/"), 2, "is a directory"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_words(
@@ -138,6 +155,11 @@ def test_what_cannot_be_done_is_said_in_words(
         "mongodb://user:secret@127.0.0.1:1/?serverSelectionTimeoutMS=100",
         "mongodb://user:se@secret@127.0.0.1/",
         "mongodb+srv://user:secret@127.0.0.1",
+        "user:secret@127.0.0.1",
+        "user:secret@127.0.0.1/fhir?x=secret",
+        "http://user:secret@127.0.0.1",
+        "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100&tlsCertificateKeyFilePassword=x@secret",
+        "mongodb://u:sec?secret@127.0.0.1:port",
     ],
 )
 def test_a_password_is_never_shown(uri: str) -> None:
@@ -175,7 +197,8 @@ def test_a_port_that_is_taken_is_said(shell: Shell) -> None:
         ({"uri": "mongodb://a"}, {"URI": "mongodb://b", "PATH": "there"}, "'fhir', mongodb://a"),
         ({"path": "here"}, {"URI": "mongodb://b", "PATH": "there"}, "'fhir', embedded in here"),
         ({"database": "d"}, {"DATABASE": "e", "PATH": "there"}, "'d', embedded in there"),
-        ({}, {"URI": ""}, "'fhir', embedded in fhirstore-data"),
+        ({"uri": "u:p@a"}, {}, "'fhir', an address that is not MongoDB's"),
+        ({"uri": "mongodb://a/?x=u@p"}, {}, "'fhir', mongodb://..."),
     ],
 )
 def test_options_go_before_the_environment(
@@ -188,6 +211,57 @@ def test_options_go_before_the_environment(
         monkeypatch.setenv(f"FHIRSTORE_{name}", value)
     given: dict[str, Any] = {"uri": None, "path": None, "database": None, **options}
     assert Settings.of(**given).place == place
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("URI", "", "it is empty"),
+        ("PATH", "", "it is empty"),
+        ("DATABASE", "", "it is empty"),
+        ("VALIDATION", "bogus", "Input should be"),
+    ],
+)
+def test_a_setting_that_is_none_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(f"FHIRSTORE_{name}", value)
+    result = run("load", ".")
+    assert result.exit_code == 2
+    assert f"FHIRSTORE_{name}: " in result.output
+    assert said in result.output
+    assert list(tmp_path.iterdir()) == [], "an embedded store was begun"
+
+
+READING = (
+    ("advise",), ("doctor",), ("explain", "Patient"), ("get", "Patient/1"), ("search", "Patient"),
+    ("rdf", "export"), ("sparql", "ASK {}"), ("migrate", "status"), ("migrate", "apply", "--dry-run"),
+    ("indexes", "plan"), ("indexes", "status"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", READING, ids=" ".join)
+def test_what_reads_begins_no_store(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place in ((), ("--path", "."), ("--path", "there")):
+        result = run(*command, *place)
+        assert (result.exit_code, "there is no store in" in result.output) == (1, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_output_that_cannot_be_written_is_said(wire_uri: str, filled: str) -> None:
+    command = [sys.executable, "-m", "fhirstore", "search", "Patient"]
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [*command, "--uri", wire_uri, "--database", filled],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (ended.returncode, ended.stderr) == (1, "error: No space left on device\n")
 
 
 def test_a_command_takes_its_database_from_the_environment(
@@ -533,3 +607,22 @@ def test_the_addresses_that_are_kept_are_said(patient_of: tuple[Shell, Database]
     said = shell("doctor")
     assert "addresses: the store is known under https://clinic.example/fhir\n" in said
     assert "i addresses: 1 of the addresses that are kept are no base URLs" in said
+
+
+# output -----------------------------------------------------------------------------------------
+
+
+def test_a_file_is_written_when_all_went_well(tmp_path: Path) -> None:
+    place = tmp_path / "out"
+    with written_whole(str(place)) as file:
+        file.write("ü")
+        assert not place.exists()
+    assert place.read_text(encoding="utf-8") == "ü"
+    with suppress(RuntimeError), written_whole(str(place)) as file:
+        file.write("x")
+        raise RuntimeError
+    assert place.read_text(encoding="utf-8") == "ü"
+    with written_whole("/dev/null") as file:
+        file.write("x")
+    assert Path("/dev/null").is_char_device()
+    assert list(tmp_path.iterdir()) == [place]

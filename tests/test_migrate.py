@@ -277,7 +277,8 @@ def test_a_dry_run_changes_nothing(
     run("apply", uri=wire_uri, database=fresh_database)
     before = everything(database)
     assert len(before["work"]) == 5
-    assert run("apply", "--dry-run", uri=wire_uri, database=fresh_database) == ""
+    said = run("apply", "--dry-run", uri=wire_uri, database=fresh_database)
+    assert said == "nothing to do\n"
     assert everything(database) == before
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from importlib import import_module
 from typing import Any
 
 import click
 
+from fhirstore.cli.output import let_go_of_output
 from fhirstore.cli.signals import as_interrupts
 from fhirstore.errors import FhirError
 from fhirstore.ports.port import CommandFailed
@@ -60,6 +62,14 @@ class _Commands(click.Group):
             for issue in error.issues:
                 where = f"{issue.expression}: " if issue.expression else ""
                 click.echo(f"{issue.severity}: {where}{issue.diagnostics}", err=True)
+            sys.exit(1)
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                # A reader that stopped early, which click knows to be no error.
+                raise
+            where = f"{error.filename}: " if error.filename is not None else ""
+            click.echo(f"error: {where}{error.strerror or error}", err=True)
+            let_go_of_output()
             sys.exit(1)
 
 

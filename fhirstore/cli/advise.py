@@ -10,7 +10,7 @@ from rich.table import Table
 
 from fhirstore import query_shapes
 from fhirstore.advising import FEWEST, helpful, unused
-from fhirstore.cli.options import database_options
+from fhirstore.cli.options import existing_database_options
 from fhirstore.query_shapes import Recorded
 from fhirstore.settings import Settings
 from fhirstore.store import finish
@@ -25,7 +25,7 @@ _MOST_SHOWN = 20
     help="Record that part of all searches from now on: 0.01 is one in a hundred, 0 none.",
 )
 @click.option("--forget", is_flag=True, help="Empty the record.")
-@database_options
+@existing_database_options
 def advise(record: float | None, forget: bool, settings: Settings) -> None:
     """Say which index would help, and which nobody uses, by what has been asked.
 

@@ -10,8 +10,20 @@ from fhirstore.demo import Demo
 
 
 @click.command()
-@click.option("--patients", default=100, show_default=True, help="How many sample patients.")
-@click.option("--port", default=8080, show_default=True, help="Where the server answers.")
+@click.option(
+    "--patients",
+    default=100,
+    show_default=True,
+    type=click.IntRange(0),
+    help="How many sample patients.",
+)
+@click.option(
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="Where the server answers.",
+)
 @click.option(
     "--directory",
     default=Path("demo-data"),

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from fhirstore.cli.options import database_options
+from fhirstore.cli.options import existing_database_options
 from fhirstore.doctor import Finding, examine
 from fhirstore.settings import Settings
 from fhirstore.store import finish
@@ -15,7 +15,7 @@ _SIGNS = {"ok": "  ", "note": "i ", "problem": "! "}
 
 
 @click.command()
-@database_options
+@existing_database_options
 def doctor(settings: Settings) -> None:
     """Say what server and database there are. Ends with 1 if something has to be done."""
     click.echo(f"database {settings.place}")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 
 from fhirstore import json_text
-from fhirstore.cli.options import database_options
+from fhirstore.cli.options import existing_database_options
 from fhirstore.settings import Settings
 
 
 @click.command()
 @click.argument("address")
 @click.option("--history", is_flag=True, help="One line for each version instead.")
-@database_options
+@existing_database_options
 def get(address: str, history: bool, settings: Settings) -> None:
     """Print a resource: Patient/1, or one of its versions: Patient/1/_history/2."""
     parts = address.strip("/").split("/")

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fhirstore.catalogue import Change, IndexStatus
-from fhirstore.cli.options import database_options
+from fhirstore.cli.options import database_options, existing_database_options
 from fhirstore.ports.port import CommandFailed
 from fhirstore.settings import Settings
 from fhirstore.store import Store, finish
@@ -36,7 +36,7 @@ def indexes() -> None:
 @_ALL
 @_REPLACE
 @_DROP
-@database_options
+@existing_database_options
 def plan(settings: Settings, **asked: Any) -> None:
     """Say what apply would do; nothing is changed."""
     with settings.store() as store:
@@ -75,7 +75,7 @@ def apply(settings: Settings, **asked: Any) -> None:
 @indexes.command()
 @_TYPES
 @click.option("--verbose", is_flag=True, help="Those that are as declared too.")
-@database_options
+@existing_database_options
 def status(types: Sequence[str], verbose: bool, settings: Settings) -> None:
     """Say which indexes are missing, extra, different or unused, and how large they are."""
     with settings.store() as store:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from fhirstore import migrate as migrations
-from fhirstore.cli.options import database_options
+from fhirstore.cli.options import database_options, existing_database_options
 from fhirstore.settings import Settings
 from fhirstore.store import finish
 
@@ -16,7 +16,7 @@ def migrate() -> None:
 
 
 @migrate.command()
-@database_options
+@existing_database_options
 def status(settings: Settings) -> None:
     """Say which steps have run, and when."""
     store = settings.store()
@@ -37,11 +37,15 @@ def status(settings: Settings) -> None:
 @database_options
 def apply(dry_run: bool, settings: Settings) -> None:
     """Run the steps that have not run yet. May be interrupted and run again."""
+    if dry_run:
+        settings.require_store()
     store = settings.store()
     try:
         if dry_run:
-            for step in finish(migrations.pending(store.port)):
+            due = finish(migrations.pending(store.port))
+            for step in due:
                 _say(step)
+            click.echo(f"{len(due)} steps would run" if due else "nothing to do")
             return
         ran = finish(migrations.apply(store.port, _say))
         click.echo(f"{len(ran)} steps were run" if ran else "nothing to do")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TextIO, cast
+from typing import cast
 
 import click
 from rich.console import Console
@@ -12,7 +12,8 @@ from rich.progress import Progress as Bar
 
 from fhirstore import stored_turtle
 from fhirstore.cli.graph_options import base_option, graph_options, left_out
-from fhirstore.cli.options import database_options
+from fhirstore.cli.options import database_options, existing_database_options
+from fhirstore.cli.output import written_whole
 from fhirstore.errors import MalformedContent
 from fhirstore.rdf import Options
 from fhirstore.rdf_export import Export, Format, Progress
@@ -39,17 +40,17 @@ def rdf() -> None:
 @click.option(
     "--output",
     default="-",
-    type=click.File("w", encoding="utf-8", lazy=True, atomic=True),
+    type=click.Path(dir_okay=False, allow_dash=True),
     help="A file, written when all went well; standard output if not said.",
 )
 @graph_options
 @click.option("--quiet", is_flag=True, help="No progress bar.")
-@database_options
+@existing_database_options
 def export(
     address: str,
     format: str,
     history: bool,
-    output: TextIO,
+    output: str,
     base: str,
     concepts: bool,
     links: bool,
@@ -68,7 +69,7 @@ def export(
         shown.console.print(left_out(version, error), markup=False, highlight=False, soft_wrap=True)
 
     shown = _bar(quiet)
-    with settings.store() as store, shown:
+    with settings.store() as store, shown, written_whole(output) as file:
         made = Export(
             store,
             address,
@@ -78,7 +79,7 @@ def export(
             refused=refused,
         )
         task = shown.add_task("", total=None, figures="")
-        progress = made.write(output, lambda progress: _say(shown, task, progress))
+        progress = made.write(file, lambda progress: _say(shown, task, progress))
     sys.exit(1 if progress.left_out else 0)
 
 

@@ -12,7 +12,9 @@ from fhirstore.sample import sample_bundles
 
 @click.command()
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--patients", default=100, show_default=True, help="How many.")
+@click.option(
+    "--patients", default=100, show_default=True, type=click.IntRange(0), help="How many."
+)
 @click.option("--seed", default=1, show_default=True, help="The same number, the same people.")
 def sample(directory: Path, patients: int, seed: int) -> None:
     """Write transaction bundles of invented patients into DIRECTORY: nobody in them exists."""

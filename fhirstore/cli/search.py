@@ -7,16 +7,16 @@ from dataclasses import replace
 import click
 
 from fhirstore import selection
-from fhirstore.cli.options import database_options
+from fhirstore.cli.options import existing_database_options
 from fhirstore.settings import Settings
 from fhirstore.store import each
 
 
 @click.command()
 @click.argument("query")
-@click.option("--limit", default=0, help="At most so many; 0 for all.")
+@click.option("--limit", default=0, type=click.IntRange(0), help="At most so many; 0 for all.")
 @click.option("--count", is_flag=True, help="Only how many there are.")
-@database_options
+@existing_database_options
 def search(query: str, limit: int, count: bool, settings: Settings) -> None:
     """Print what a search finds and includes, one resource a line.
 

@@ -13,7 +13,13 @@ _MEBIBYTE = 1024 * 1024
 
 
 @click.command()
-@click.option("--port", default=8080, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--port",
+    default=8080,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="0 takes a free one.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--base-url",
@@ -28,7 +34,11 @@ _MEBIBYTE = 1024 * 1024
 @click.option("--handling", type=click.Choice(["strict", "lenient"]), default="strict", show_default=True,
               help="Unknown search parameters, where the client states no preference.")  # fmt: skip
 @click.option(
-    "--limit", default=16, show_default=True, help="The largest content of a request, in MB."
+    "--limit",
+    default=16,
+    show_default=True,
+    type=click.IntRange(1),
+    help="The largest content of a request, in MB.",
 )
 @click.option("--cors", multiple=True, help="An origin whose scripts may call; may be repeated.")
 @click.option(

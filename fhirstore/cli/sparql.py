@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fhirstore.cli.graph_options import base_option, left_out
-from fhirstore.cli.options import database_options
+from fhirstore.cli.options import existing_database_options
 from fhirstore.errors import MalformedContent
 from fhirstore.rdf import Options
 from fhirstore.rdf_export import Export
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     "--disk", is_flag=True, help="Build the graph in a temporary directory instead of in memory."
 )
 @base_option
-@database_options
+@existing_database_options
 def sparql(query: str, over: str, format: str, disk: bool, base: str, settings: Settings) -> None:
     """Answer QUERY, or the query on standard input where QUERY is -, from a graph that is built for it.
 

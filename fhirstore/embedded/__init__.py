@@ -60,6 +60,11 @@ def start(path: str | Path) -> Embedded:
         raise
 
 
+def is_begun(path: str | Path) -> bool:
+    """Whether there is a store in the directory `path` already."""
+    return Place(Path(path).absolute()).data.is_dir()
+
+
 def _start_supervisor(place: Place) -> None:
     place.server_file.unlink(missing_ok=True)
     with place.log.open("ab") as log:

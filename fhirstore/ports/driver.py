@@ -19,7 +19,7 @@ from pymongo import ReadPreference, ReturnDocument, UpdateOne, WriteConcern
 from pymongo.read_concern import ReadConcern
 
 from fhirstore.errors import FhirError, TooLarge, Unavailable
-from fhirstore.ports import world
+from fhirstore.ports import uri, world
 from fhirstore.ports.codec import OPTIONS, widened, with_decimals
 from fhirstore.ports.errors import (
     DRIVER_ERRORS,
@@ -41,17 +41,21 @@ _SNAPSHOT = ReadConcern("snapshot")
 Call = Callable[..., Any]
 
 
-def client_of(kind: Callable[..., Any], uri: str) -> Any:
-    """A client of class `kind` for `uri`. Raises Unavailable for what is no MongoDB address."""
+def client_of(kind: Callable[..., Any], address: str) -> Any:
+    """A client of class `kind` for an address. Raises Unavailable for what is no MongoDB address, or has unusable options."""
+    if uri.scheme_of(address) is None:
+        raise Unavailable(
+            "a MongoDB address begins with mongodb:// or mongodb+srv://; this one cannot be used as a database"
+        )
     options: dict[str, Any] = {"appname": "fhirstore"}
-    if "serverselectiontimeoutms" not in uri.lower():
+    if "serverselectiontimeoutms" not in address.lower():
         options["serverSelectionTimeoutMS"] = _SELECTION_TIMEOUT_MS
     try:
-        return kind(uri, **options)
-    except (*DRIVER_ERRORS, ValueError) as error:
-        # What stands before the last @ is a password.
-        shown = uri.rpartition("@")[2][:40]
-        raise Unavailable(f"{shown!r} cannot be used as a database: {error}") from error
+        return kind(address, **options)
+    except (*DRIVER_ERRORS, ValueError, OSError) as error:
+        # OSError: a file of certificates that is not there.
+        said = f"{uri.shown(address)!r} cannot be used as a database: {error}"
+        raise Unavailable(said) from error
 
 
 class DriverPort(ABC):
