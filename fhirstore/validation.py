@@ -10,6 +10,7 @@ there. Where an element stands is only spelled out when something is wrong with 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,6 +18,7 @@ from typing import Any, Literal
 
 from fhirstore.definitions import Definitions, Element
 from fhirstore.errors import Issue
+from fhirstore.json_text import LexicalDecimal
 from fhirstore.primitives import CHECKS, Check
 from fhirstore.references import parse
 
@@ -25,6 +27,15 @@ Level = Literal["off", "structure"]
 
 # A list of thousands helps nobody, and could be asked for with a small request.
 MOST_ISSUES = 200
+
+# What the store says of a resource (spec page references: contained resources SHALL NOT contain these).
+_NOT_CONTAINED = ("versionId", "lastUpdated", "security")
+
+_DEFINITIONS = "http://hl7.org/fhir/StructureDefinition/"
+# What a reference leads to by its relative URL, a search (a conditional reference) or one resource.
+_RELATIVE = re.compile(
+    r"([A-Za-z]+)(?:\?.+|/[A-Za-z0-9\-.]{1,64}(?:/_history/[A-Za-z0-9\-.]{1,64})?)"
+)
 
 # Where an element stands: what it stands in, its property, its position in an array.
 _Place = tuple[Any, str, int]
@@ -136,6 +147,7 @@ class _Walk:
         self.tables = tables
         self.issues: list[Issue] = []
         self._contained = contained
+        self._contained_ids: set[str] = set()
 
     # objects ------------------------------------------------------------------------------------
 
@@ -239,12 +251,27 @@ class _Walk:
             if "contained" in below:
                 said = "a contained resource contains none"
                 self._wrong("structure", said, (place, "contained", -1))
+            self._inside(below, place)
             self.object(below, self.tables.of(type), place, is_resource=True)
             return
         # Another resource, with contained ones of its own.
         inner = _Walk(self.tables, _contained_types(below))
         inner.issues = self.issues
         inner.object(below, self.tables.of(type), place, is_resource=True)
+
+    def _inside(self, below: dict[str, Any], place: _Place) -> None:
+        """What holds for contained resources alone."""
+        id, meta = below.get("id"), below.get("meta")
+        if isinstance(id, str):
+            if id in self._contained_ids:
+                said = f"there is another contained resource with the id {id[:80]!r}"
+                self._wrong("structure", said, (place, "id", -1))
+            self._contained_ids.add(id)
+        if isinstance(meta, dict):
+            for name in _NOT_CONTAINED:
+                if name in meta or f"_{name}" in meta:
+                    said = f"a contained resource has no meta.{name}"
+                    self._wrong("structure", said, ((place, "meta", -1), name, -1))
 
     # primitives ---------------------------------------------------------------------------------
 
@@ -296,21 +323,36 @@ class _Walk:
             self._wrong("code-invalid", text, place)
 
     def _reference(self, below: dict[str, Any], found: _Property, place: _Place) -> None:
-        text, targets = below.get("reference"), found.targets
+        text, targets, said_type = below.get("reference"), found.targets, below.get("type")
         types = self.tables.definitions.resource_types
-        type = below.get("type")
-        if isinstance(text, str):
-            reference = parse(text, (), types)
-            if reference.kind == "contained":
-                if text[1:] not in self._contained:
-                    said = f"there is no contained resource {text[:80]!r}"
-                    self._wrong("not-found", said, (place, "reference", -1))
-                type = self._contained.get(text[1:], type)
-            else:
-                type = reference.type or type
-        if targets and isinstance(type, str) and type in types and type not in targets:
+        type = said_type.removeprefix(_DEFINITIONS) if isinstance(said_type, str) else None
+        leads_to = self._leads_to(text, place) if isinstance(text, str) else None
+        if leads_to is not None:
+            if type in types and type != leads_to:
+                said = f"the type {type} and a reference to {leads_to} contradict each other"
+                self._wrong("value", said, (place, "type", -1))
+            type = leads_to
+        if targets and type in types and type not in targets:
             said = f"a reference to {type} stands where one to {' or '.join(sorted(targets))} may stand"
             self._wrong("value", said, place)
+
+    def _leads_to(self, text: str, place: _Place) -> str | None:
+        """The type of what a literal reference leads to, None where it does not say it (any URL may be one)."""
+        types = self.tables.definitions.resource_types
+        reference = parse(text, (), types)
+        if reference.kind == "contained":
+            if text[1:] not in self._contained:
+                said = f"there is no contained resource {text[:80]!r}"
+                self._wrong("not-found", said, (place, "reference", -1))
+            type = self._contained.get(text[1:])
+            return type if isinstance(type, str) else None
+        if reference.type is None and (match := _RELATIVE.fullmatch(text)):
+            if match[1] not in types:
+                said = f"{match[1][:80]!r} is no resource type"
+                self._wrong("value", said, (place, "reference", -1))
+                return None
+            return match[1]
+        return reference.type
 
     def _wrong(self, code: str, said: str, place: _Place) -> None:
         if len(self.issues) < MOST_ISSUES:
@@ -342,4 +384,7 @@ def _said(value: Any) -> str:
         return "an array"
     if value is None or value is True or value is False:
         return {None: "null", True: "true", False: "false"}[value]
-    return repr(str(value)[:80]) if isinstance(value, str) else str(value)[:80]
+    if isinstance(value, str):
+        return repr(value[:80])
+    # `1E0` is told as it was sent, where Python would write `1`.
+    return (value.text if isinstance(value, LexicalDecimal) else str(value))[:80]

@@ -86,6 +86,15 @@ GOOD: dict[str, dict[str, Any]] = {
         evidence=[{"detail": [{"reference": "Observation/1"}]}],
     ),
     "a conditional reference": condition(encounter={"reference": "Encounter?identifier=a|1"}),
+    "a reference of another shape": condition(
+        encounter={"reference": "../a/b.html"}, asserter={"reference": "p1"}, recorder={"reference": "http://x/Foo/1"}
+    ),
+    "a reference and its type": condition(
+        encounter={"reference": "Encounter/1", "type": "Encounter"},
+        asserter={"reference": "http://x/Patient/1", "type": "http://hl7.org/fhir/StructureDefinition/Patient"},
+        recorder={"reference": "urn:uuid:6a5ed3b1-0f2a-4f1e-8a52-7b2f6f9d2f0c", "type": "Practitioner"},
+        evidence=[{"detail": [{"reference": "http://x/y", "type": "http://mine/Model"}]}],
+    ),
     "a reference by identifier": condition(encounter={"identifier": {"value": "1"}, "type": "Encounter"}),
     "a reference to a contained resource": condition(
         contained=[{"resourceType": "Practitioner", "id": "p"}], asserter={"reference": "#p"}
@@ -342,6 +351,33 @@ WRONG: dict[str, tuple[dict[str, Any], list[Problem]]] = {
         observation(performer=[{"reference": "Patient/1"}, {"reference": "Encounter/1"}]),
         [("value", "Observation.performer[1]")],
     ),
+    "one by a search": (
+        condition(asserter={"reference": "Device?identifier=a|b"}),
+        [("value", "Condition.asserter")],
+    ),
+    "one by the address of a type": (
+        condition(encounter={"identifier": {"value": "1"}, "type": "http://hl7.org/fhir/StructureDefinition/Patient"}),
+        [("value", "Condition.encounter")],
+    ),
+    "a target of no type": (
+        condition(asserter={"reference": "Foo/1"}, encounter={"reference": "encounter/1/_history/2"},
+                  recorder={"reference": "Foo?identifier=a"}),
+        [("value", "Condition.asserter.reference"), ("value", "Condition.encounter.reference"),
+         ("value", "Condition.recorder.reference")],
+    ),
+    "a target of no type where any may stand": (
+        {"resourceType": "List", "status": "current", "mode": "working", "entry": [{"item": {"reference": "Foo/1"}}]},
+        [("value", "List.entry[0].item.reference")],
+    ),
+    "a type that the reference contradicts": (
+        condition(asserter={"reference": "Patient/1", "type": "Practitioner"}),
+        [("value", "Condition.asserter.type")],
+    ),
+    "a type that what is contained contradicts": (
+        condition(contained=[{"resourceType": "Practitioner", "id": "p"}],
+                  asserter={"reference": "#p", "type": "http://hl7.org/fhir/StructureDefinition/Patient"}),
+        [("value", "Condition.asserter.type")],
+    ),
     "no such contained resource": (
         condition(asserter={"reference": "#p"}),
         [("not-found", "Condition.asserter.reference")],
@@ -369,6 +405,15 @@ WRONG: dict[str, tuple[dict[str, Any], list[Problem]]] = {
         patient(contained=[patient(contained=[{"resourceType": "Device", "id": "d"}])]),
         [("structure", "Patient.contained[0].contained")],
     ),
+    "contained twice by one id": (
+        patient(contained=[{"resourceType": "Device", "id": "d"}, patient(id="e"), patient(id="d")]),
+        [("structure", "Patient.contained[2].id")],
+    ),
+    "contained with what the store says": (
+        patient(contained=[patient(id="p", meta={
+            "versionId": "1", "_lastUpdated": ABSENT, "security": [{"code": "x"}], "tag": [{"code": "x"}]})]),
+        [("structure", f"Patient.contained[0].meta.{name}") for name in ("versionId", "lastUpdated", "security")],
+    ),
     "what stands in an entry is checked": (
         {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": patient(gender="F")}]},
         [("code-invalid", "Bundle.entry[0].resource.gender")],
@@ -389,6 +434,15 @@ def test_what_is_wrong_is_said_where_it_is(
     resource: dict[str, Any], expected: list[Problem]
 ) -> None:
     assert problems(resource) == expected
+
+
+@pytest.mark.parametrize("text", ["1E0", "1.0", "-0", "1e400"])
+def test_a_number_is_told_as_it_was_sent(text: str) -> None:
+    resource = json_text.parse(
+        f'{{"resourceType":"Patient","multipleBirthInteger":{text}}}'.encode()
+    )
+    (issue,) = validate(resource, R4)
+    assert issue.diagnostics == f"{text} is no integer"
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:

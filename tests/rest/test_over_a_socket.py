@@ -459,7 +459,7 @@ ANSWERS = [
     # Content.
     posted(b"", 400, "structure"),
     posted(b"{", 400, "structure"),
-    posted(b"\xef\xbb\xbf" + GOOD, 400, "structure"),
+    posted(b"\xef\xbb\xbf" + GOOD, 201, ""),
     posted(b"[]", 400, "structure"),
     posted(b'"Patient"', 400, "structure"),
     posted(b"{}", 400, "value"),
