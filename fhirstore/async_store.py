@@ -10,7 +10,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from fhirstore import base_addresses, custom_parameters, graphs, parameter_registry
+from fhirstore import arguments, base_addresses, custom_parameters, graphs, parameter_registry
 from fhirstore.background import Background
 from fhirstore.definitions import definitions
 from fhirstore.documents import Content
@@ -22,7 +22,7 @@ from fhirstore.reindexing import Stopped
 from fhirstore.search.explanation import Explanation
 from fhirstore.search.moment import of_moment
 from fhirstore.search.query import Handling
-from fhirstore.search.query_string import Pairs
+from fhirstore.search.query_string import Query
 from fhirstore.versions import HistoryPage, SearchPage, Version
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class AsyncStore:
         """`blocking` says that the port never suspends, so that no event loop is needed (`fhirstore.store`)."""
         self.port = port
         self._base_urls = base_addresses.base_urls(base_urls)
-        self._validation: Level = validation
+        self._validation: Level = arguments.validation(validation)
         self._server = server
         self._opened: Opened | None = None
         self._opening = asyncio.Lock()
@@ -211,8 +211,10 @@ class AsyncStore:
         `content` is JSON text, bytes or a mapping. Where `resource_type` is given the content has to be of it. Raises
         MalformedContent, Unprocessable (with every problem of the resource) and TooLarge; spec page http, create.
         """
+        given = arguments.content(content)
+        arguments.text_or_none("resource_type", resource_type)
         repository = (await self._open()).repository
-        version = await repository.create(content, resource_type=resource_type)
+        version = await repository.create(given, resource_type=resource_type)
         await self._written(version.type)
         return version
 
@@ -232,9 +234,13 @@ class AsyncStore:
         PreconditionFailed if it is not the current one. Raises MalformedContent, InvalidId, Unprocessable, TooLarge,
         Conflict; spec page http, update.
         """
+        given = arguments.content(content)
+        arguments.text_or_none("resource_type", resource_type)
+        arguments.text_or_none("id", id)
+        arguments.number_or_none("if_match", if_match, least=0)
         repository = (await self._open()).repository
         version = await repository.update(
-            content, resource_type=resource_type, id=id, if_match=if_match, create=create
+            given, resource_type=resource_type, id=id, if_match=if_match, create=create
         )
         await self._written(version.type)
         return version
@@ -245,6 +251,9 @@ class AsyncStore:
         Returns the version that says it is deleted, or None where there was nothing to delete. Raises
         PreconditionFailed, Conflict; spec page http, delete.
         """
+        arguments.text("type", type)
+        arguments.text("id", id)
+        arguments.number_or_none("if_match", if_match, least=0)
         version = await (await self._open()).repository.delete(type, id, if_match=if_match)
         await self._written(type)
         return version
@@ -253,15 +262,22 @@ class AsyncStore:
 
     async def read(self, type: str, id: str) -> Version:
         """The current version. Raises NotFound, or Gone where it is deleted; spec page http, read."""
+        arguments.text("type", type)
+        arguments.text("id", id)
         return await (await self._open()).repository.read(type, id)
 
     async def vread(self, type: str, id: str, version: str | int) -> Version:
         """One version, current or past. Raises NotFound, or Gone where that version is a deletion; spec page http, vread."""
+        arguments.text("type", type)
+        arguments.text("id", id)
+        arguments.version(version)
         return await (await self._open()).repository.vread(type, id, version)
 
     async def read_many(self, type: str, ids: Sequence[str]) -> list[Version]:
         """The current versions of those of `ids` that are there, without deletions, in no particular order."""
-        return await (await self._open()).repository.read_many(type, ids)
+        arguments.text("type", type)
+        wanted = arguments.texts("ids", ids)
+        return await (await self._open()).repository.read_many(type, wanted)
 
     async def history(
         self,
@@ -276,9 +292,15 @@ class AsyncStore:
         """Versions, newest first: of a resource, of a type, or of everything (spec page http, history).
 
         `since` keeps what was made at or after an instant, `at` what was current then, or at some moment of a half-open
-        period. `count` is the size of a page (50; 1000 at most), `page` the `next` of the page before. Raises NotFound,
-        InvalidPageToken.
+        period; both with a time zone. `count` is the size of a page (50; 1000 at most), `page` the `next` of the page
+        before. Raises NotFound, InvalidPageToken.
         """
+        arguments.text_or_none("type", type)
+        arguments.text_or_none("id", id)
+        arguments.text_or_none("page", page)
+        arguments.instant_or_none("since", since)
+        at = arguments.period_or_none("at", at)
+        arguments.number_or_none("count", count, least=1)
         return await (await self._open()).versions_of(type, id, since, at, count, page)
 
     # searching ----------------------------------------------------------------------------------
@@ -286,7 +308,7 @@ class AsyncStore:
     async def search(
         self,
         type: str | None,
-        query: str | Pairs = "",
+        query: Query = "",
         *,
         page: str | None = None,
         handling: Handling = "strict",
@@ -294,21 +316,27 @@ class AsyncStore:
         as_of: datetime | str | None = None,
     ) -> SearchPage:
         """One page of the resources of a type that meet `query`: "code=http://loinc.org|8867-4&date=ge2020", or decoded
-        pairs. With None for the type, of all types or of those that `_type` in the query names, in one order.
+        pairs, or a mapping of names to a value or several. With None for the type, of all types or of those that `_type`
+        in the query names, in one order.
 
         `page` is the `next` of the page before. What the store does not know or support is an error, or with `handling`
         "lenient" is left out and listed in `issues`. `compartment` limits the search to what belongs to an owner,
-        "Patient/1". With `as_of` the state at that moment is searched: an instant of the past, or "now" for all pages to
-        show the state in which the first one was asked. Raises InvalidSearch with all that is wrong; spec page search.
+        "Patient/1". With `as_of` the state at that moment is searched: an instant of the past, with a time zone, or "now"
+        for all pages to show the state in which the first one was asked. Raises InvalidSearch with all that is wrong;
+        spec page search.
         """
+        arguments.text_or_none("type", type)
+        arguments.text_or_none("page", page)
+        arguments.text_or_none("compartment", compartment)
+        arguments.handling(handling)
+        asked = of_moment(arguments.query(query), arguments.moment_or_none(as_of))
         opened = await self._open()
-        asked = of_moment(query, as_of)
         return await opened.search(type, asked, page, handling, compartment)
 
     async def iterate(
         self,
         type: str | None,
-        query: str | Pairs = "",
+        query: Query = "",
         *,
         as_of: datetime | str | None = None,
     ) -> AsyncIterator[Version]:
@@ -323,11 +351,14 @@ class AsyncStore:
                 return
 
     async def explain(
-        self, type: str, query: str | Pairs = "", *, handling: Handling = "strict"
+        self, type: str, query: Query = "", *, handling: Handling = "strict"
     ) -> Explanation:
         """How a search would be answered: the questions to the server, and which index serves each."""
+        arguments.text("type", type)
+        arguments.handling(handling)
+        asked = arguments.query(query)
         searcher = (await self._open()).searcher
-        return await Explaining(searcher).explain(type, query, handling=handling)
+        return await Explaining(searcher).explain(type, asked, handling=handling)
 
     # as a graph ---------------------------------------------------------------------------------
 
@@ -339,13 +370,15 @@ class AsyncStore:
         http://localhost/fhir) and what is left out. It is all in memory; `fhirstore rdf export` writes as it reads.
         Raises NotFound, Gone, InvalidSearch, MalformedContent for what no graph can say; spec page rdf.
         """
+        arguments.text("address", address)
         return await graphs.graph(await self._open(), address, options)
 
     # checking -----------------------------------------------------------------------------------
 
     async def validate(self, content: Content) -> list[Issue]:
         """Every problem of a resource, by the rules of the structure level. Stores nothing. Raises MalformedContent."""
-        return (await self._open()).check(content)
+        given = arguments.content(content)
+        return (await self._open()).check(given)
 
     # for tools ----------------------------------------------------------------------------------
 

@@ -88,6 +88,7 @@ _careful = json.JSONDecoder(
 # Editors on Windows put it before a text; a parser may pass over it (RFC 8259, 8.1).
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NOT_BRACKETS = bytes(sorted(set(range(256)) - set(b"[]{}")))
+_HALF_A_PAIR = re.compile(rb"(?<!\\)\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u)")
 _NEGATIVE_ZERO = re.compile(rb"-0(?![\d.eE])")
 
 
@@ -103,7 +104,10 @@ def parse(text: bytes) -> Any:
     except RecursionError:
         raise MalformedContent(f"nested deeper than {MAX_DEPTH} levels") from None
     except (msgspec.DecodeError, ValueError) as error:
-        raise MalformedContent(f"not well-formed JSON: {error}") from None
+        # Of a string that ends with such a half the parser says that the text is truncated.
+        half = _HALF_A_PAIR.search(text)
+        said = f"{half[0].decode()} is half of a character" if half else str(error)
+        raise MalformedContent(f"not well-formed JSON: {said}") from None
     if not _kept_all(text, value) or _NEGATIVE_ZERO.search(text):
         value = _parse_carefully(text)
     if not _is_clearly_shallow(text) and _depth(value) > MAX_DEPTH:

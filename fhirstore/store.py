@@ -20,7 +20,7 @@ from fhirstore.opened import Opened
 from fhirstore.ports.port import Port
 from fhirstore.search.explanation import Explanation
 from fhirstore.search.query import Handling
-from fhirstore.search.query_string import Pairs
+from fhirstore.search.query_string import Query
 from fhirstore.versions import HistoryPage, SearchPage, Version
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ class Store:
     def search(
         self,
         type: str | None,
-        query: str | Pairs = "",
+        query: Query = "",
         *,
         page: str | None = None,
         handling: Handling = "strict",
@@ -254,7 +254,7 @@ class Store:
     def iterate(
         self,
         type: str | None,
-        query: str | Pairs = "",
+        query: Query = "",
         *,
         as_of: datetime | str | None = None,
     ) -> Iterator[Version]:
@@ -268,7 +268,7 @@ class Store:
 
     @_as(AsyncStore.explain)
     def explain(
-        self, type: str, query: str | Pairs = "", *, handling: Handling = "strict"
+        self, type: str, query: Query = "", *, handling: Handling = "strict"
     ) -> Explanation:
         return self._run(self._store.explain(type, query, handling=handling))
 

@@ -33,6 +33,7 @@ LAYERS = {
     "links": 3,
     "compartments": 3,
     "documents": 3,
+    "arguments": 3,
     "large_resources": 3,
     "turtle_field": 3,
     "ports": 4,

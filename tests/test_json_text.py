@@ -282,3 +282,9 @@ def test_the_examples_come_out_as_they_were() -> None:
         written = json_text.dump(json_text.parse(content))
         assert json_text.parse(written.encode()) == json_text.parse(content)
         assert json.loads(written, parse_float=str) == json.loads(content, parse_float=str)
+
+
+@pytest.mark.parametrize("text", [rb'"\ud800"', rb'{"a":"\uDBFFx"}', rb'{"a":"x\ud800", "b":1}'])
+def test_half_of_a_character_is_said(text: bytes) -> None:
+    with pytest.raises(MalformedContent, match=r"\\u.... is half of a character"):
+        json_text.parse(text)

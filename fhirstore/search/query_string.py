@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl
 
 from fhirstore.errors import InvalidSearch
 
 Pairs = Sequence[tuple[str, str]]
+# What an application may hand in: a value for each parameter, or several of those that stand more than once.
+Query = str | Pairs | Mapping[str, str | Sequence[str]]
 
 BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
