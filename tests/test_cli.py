@@ -350,6 +350,11 @@ def test_search_prints_a_resource_a_line(shell: Shell, wire_uri: str, filled: st
     assert shell("search", "Patient?family=nobody") == ""
     assert shell("search", "Patient?family=third", "--count") == "1\n"
     assert shell("search", "Patient?", "--count") == "3\n"
+    assert shell("search", "Patient/p1", "--count") == "1\n"
+    for query in ("_summary=count", "_count=0", "_summary=count&_count=0"):
+        assert shell("search", f"Patient?{query}") == "3\n"
+        assert shell("search", f"Patient?{query}", "--count") == "3\n"
+        assert shell("search", f"?_type=Patient&{query}") == "3\n"
 
 
 @pytest.mark.parametrize("command", ["search", "explain"])
@@ -414,6 +419,11 @@ def test_explain_names_the_index(shell: Shell) -> None:
     said = shell("explain", "Observation?code=8867-4&_sort=-date")
     assert "search.code" in said
     assert "Observation" in said
+
+
+@pytest.mark.parametrize("query", ["Patient/a1", "Patient/a1/*", "Patient/a/Observation", "?_type=Patient", ""])  # fmt: skip
+def test_explain_says_what_it_does_not_explain(shell: Shell, query: str) -> None:
+    assert "a search of one type" in shell("explain", query, status=2)
 
 
 # validate ---------------------------------------------------------------------------------------

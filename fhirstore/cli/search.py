@@ -8,6 +8,7 @@ import click
 
 from fhirstore import selection
 from fhirstore.cli.options import existing_database_options
+from fhirstore.search.query_string import pairs
 from fhirstore.settings import Settings
 from fhirstore.store import each
 
@@ -27,9 +28,12 @@ def search(query: str, limit: int, count: bool, settings: Settings) -> None:
     '?_type=Patient,Group&_id=1'           of several types
     """
     asked = selection.parse(query)
+    if count and asked.id is not None:
+        asked = replace(asked, id=None, query=f"_id={asked.id}")
+    if count and not _asks_for_a_count(asked.query):
+        asked = replace(asked, query=f"{asked.query}&_summary=count".removeprefix("&"))
     with settings.store() as store:
-        if count:
-            asked = replace(asked, query=f"{asked.query}&_summary=count".removeprefix("&"))
+        if _asks_for_a_count(asked.query):
             page = store.search(asked.type, asked.query, compartment=asked.compartment)
             click.echo(page.total)
             return
@@ -37,3 +41,8 @@ def search(query: str, limit: int, count: bool, settings: Settings) -> None:
             click.echo(match.json)
             if number == limit:
                 return
+
+
+def _asks_for_a_count(query: str) -> bool:
+    """Whether the answer is a number (spec page search, _summary and _count)."""
+    return not {("_summary", "count"), ("_count", "0")}.isdisjoint(pairs(query))
