@@ -2,14 +2,16 @@
 
 A store is no terminology service: it answers from the ValueSets and CodeSystems that are in it, and says so where one
 is missing, or says something that it does not understand. A value set is its expansion, where it has one, else what its
-`compose` lists.
+`compose` lists. What is below what is known of a code system only where all of it is stored (`content` is complete): a
+stub or fragment would answer what lacks the rest, and look no different.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import reduce
 from typing import Any, TypeVar
 
 from fhirstore.definitions import Definitions
@@ -71,7 +73,7 @@ class Terminology:
         """The codes of a value set, by its canonical URL (with or without version) or `ValueSet/id`."""
         if depth > _MOST_NESTED:
             raise InvalidSearch(f"{address[:200]} includes others without end", code="too-costly")
-        value_set = await self._read("ValueSet", address)
+        value_set = _one_of(await self._having("ValueSet", address), "ValueSet", address)
         expansion = value_set.get("expansion")
         if isinstance(expansion, dict) and "contains" in expansion:
             return set(_expanded(expansion))
@@ -81,15 +83,23 @@ class Terminology:
             for include in _entries(compose, "include", dict):
                 found |= await self._included(include, depth)
             for exclude in _entries(compose, "exclude", dict):
-                found -= await self._included(exclude, depth)
+                found = await self._without(found, await self._included(exclude, depth))
         return found
+
+    async def _without(self, codes: set[Code], excluded: set[Code]) -> set[Code]:
+        """`codes` but for `excluded`. A whole system that lacks some of its codes has to be known code by code."""
+        for system in {system for system, _ in excluded - codes}:
+            if (system, _ALL_CODES) in codes and (system, _ALL_CODES) not in excluded:
+                hierarchy = await self._hierarchy(system)
+                codes = codes - {(system, _ALL_CODES)} | {(system, code) for code in hierarchy}
+        return {code for code in codes if not _has(excluded, code)}
 
     async def _included(self, include: Resource, depth: int) -> set[Code]:
         """One `include`: what is in all of its value sets, and in its system."""
         parts = [await self.codes_of(url, depth + 1) for url in _entries(include, "valueSet", str)]
         if isinstance(system := include.get("system"), str):
             parts.append(await self._of_system(system, include))
-        return set.intersection(*parts) if parts else set()
+        return reduce(_common, parts) if parts else set()
 
     async def _of_system(self, system: str, include: Resource) -> set[Code]:
         if "concept" in include:
@@ -114,8 +124,7 @@ class Terminology:
             raise InvalidSearch(said, code="not-supported")
         if operator == "=":
             return {(system, value)}
-        hierarchy = Hierarchy(await self._read("CodeSystem", system))
-        below = hierarchy.below(value)
+        below = (await self._hierarchy(system)).below(value)
         return {(system, code) for code in below if operator == "is-a" or code != value}
 
     # code systems -------------------------------------------------------------------------------
@@ -125,12 +134,24 @@ class Terminology:
         if len(parts) != 2 or not all(parts):
             raise InvalidSearch(f":{relation} takes system|code, not {value[:80]!r}", code="value")
         system, code = parts
-        hierarchy = Hierarchy(await self._read("CodeSystem", system))
+        hierarchy = await self._hierarchy(system)
         related = hierarchy.below(code) if relation == "below" else hierarchy.above(code)
         return {(system, entry) for entry in related}
 
-    async def _read(self, type: str, address: str) -> Resource:
-        """The stored resource with a canonical URL, the last version if none is named. Raises InvalidSearch."""
+    async def _hierarchy(self, system: str) -> Hierarchy:
+        """The code system, of which all has to be stored. Raises InvalidSearch."""
+        stored = await self._having("CodeSystem", system)
+        # A supplement adds to the codes of another system, and is none itself.
+        found = [one for one in stored if one.get("content") != "supplement"]
+        complete = [one for one in found if one.get("content") == "complete"]
+        if found and not complete:
+            content = str(_latest(found).get("content", "not said"))[:40]
+            said = f"CodeSystem {system[:200]} is not stored whole: its content is {content}"
+            raise InvalidSearch(said, code="not-found")
+        return Hierarchy(_one_of(complete, "CodeSystem", system))
+
+    async def _having(self, type: str, address: str) -> list[Resource]:
+        """The stored resources with a canonical URL, in all versions if none is named."""
         if address.startswith(f"{type}/"):
             filter: dict[str, Any] = {"_id": address.removeprefix(f"{type}/")}
         else:
@@ -140,10 +161,28 @@ class Terminology:
         documents = await self.port.find(type, filter, projection=MATCH_FIELDS)
         found = [match_of(type, document).resource for document in documents]
         version = address.partition("|")[2]
-        having = [one for one in found if not version or one.get("version") == version]
-        if not having:
-            raise InvalidSearch(f"no {type} {address[:200]} is stored here", code="not-found")
-        return max(having, key=lambda one: str(one.get("version", "")))
+        return [one for one in found if not version or one.get("version") == version]
+
+
+def _one_of(found: Sequence[Resource], type: str, address: str) -> Resource:
+    """The last version of those that were found. Raises InvalidSearch where there is none."""
+    if not found:
+        raise InvalidSearch(f"no {type} {address[:200]} is stored here", code="not-found")
+    return _latest(found)
+
+
+def _latest(found: Sequence[Resource]) -> Resource:
+    return max(found, key=lambda one: str(one.get("version", "")))
+
+
+def _has(codes: set[Code], code: Code) -> bool:
+    """Whether a code is among `codes`, by itself or with all of its system."""
+    return code in codes or (code[0], _ALL_CODES) in codes
+
+
+def _common(one: set[Code], other: set[Code]) -> set[Code]:
+    """What is in both."""
+    return {code for code in one if _has(other, code)} | {c for c in other if _has(one, c)}
 
 
 def _entries(value: Resource, name: str, kind: type[Entry]) -> list[Entry]:
@@ -195,13 +234,17 @@ class Hierarchy:
         self._children.setdefault(parent, set()).add(child)
         self._parents.setdefault(child, set()).add(parent)
 
+    def __iter__(self) -> Iterator[str]:
+        """The codes of the system."""
+        return iter(self._children)
+
     def below(self, code: str) -> set[str]:
-        """`code` and all that it subsumes; nothing for a code that the system does not have."""
-        return _reached(code, self._children) if code in self._children else set()
+        """`code` and all that it subsumes; a code that the system does not have is itself at least."""
+        return _reached(code, self._children)
 
     def above(self, code: str) -> set[str]:
-        """`code` and all that subsume it; nothing for a code that the system does not have."""
-        return _reached(code, self._parents) if code in self._children else set()
+        """`code` and all that subsume it; a code that the system does not have is itself at least."""
+        return _reached(code, self._parents)
 
 
 def _reached(start: str, next_ones: Mapping[str, set[str]]) -> set[str]:

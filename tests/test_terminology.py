@@ -17,6 +17,7 @@ CODE_SYSTEM = {
     "resourceType": "CodeSystem",
     "id": "a",
     "url": SYSTEM,
+    "content": "complete",
     "concept": [
         {"code": "a", "concept": [{"code": "b"}]},
         {"code": "c", "property": [{"code": "parent", "valueCode": "a"}]},

@@ -50,11 +50,13 @@ class Writing:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What a question needs besides the question: the present (for `ap`), the store's own base URLs, and all types."""
+    """What a question needs besides the question: the present (for `ap`), the store's own base URLs, and all types; and what
+    the client wrote the parameter as, for an error that is found later."""
 
     now: datetime
     base_urls: tuple[str, ...] = ()
     resource_types: frozenset[str] = frozenset()
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,8 @@ def _conditions(
     made: list[tuple[int, Condition]] = []
     for criterion in query.criteria:
         try:
-            condition = condition_of(criterion, query.type, kept, definitions, asking)
+            named = replace(asking, name=criterion.name[:200])
+            condition = condition_of(criterion, query.type, kept, definitions, named)
         except InvalidSearch as error:
             issues += [replace(issue, expression=criterion.name) for issue in error.issues]
         else:

@@ -157,8 +157,7 @@ def _ask(target: Target, modifier: str | None, values: Sequence[str], asking: As
     if modifier in ("in", "not-in", "above", "below"):
         relation = modifier.removeprefix("not-")
         parameter, types, systems = target.parameter, target.fhir_types, target.systems
-        name = f"{parameter.code}:{modifier}"
-        coded = Coded(target.field, relation, tuple(values), parameter, types, systems, name)
+        coded = Coded(target.field, relation, tuple(values), parameter, types, systems, asking.name)
         return Not(coded) if modifier == "not-in" else coded
     equal: list[str] = []
     others: list[Condition] = []

@@ -12,6 +12,9 @@ from tests.contract.conftest import holding
 
 ANIMALS = "http://example.org/animals"
 PLANTS = "http://example.org/plants"
+STUB = "http://example.org/stub"
+FRAGMENT = "http://example.org/fragment"
+SUPPLEMENT = "http://example.org/supplement"
 
 
 def value_set(id: str, **content: Any) -> dict[str, Any]:
@@ -35,6 +38,30 @@ RESOURCES: list[dict[str, Any]] = [
          {"code": "bird"}]},
          {"code": "pet", "property": [{"code": "child", "valueCode": "dog"}]},
          {"code": "bat", "property": [{"code": "parent", "valueCode": "mammal"}]}]},
+    {"resourceType": "CodeSystem", "id": "stub", "url": STUB, "status": "active", "content": "not-present"},
+    {"resourceType": "CodeSystem", "id": "fragment", "url": FRAGMENT, "status": "active", "content": "fragment",
+     "concept": [{"code": "a", "concept": [{"code": "b"}]}]},
+    {"resourceType": "CodeSystem", "id": "supplement", "url": SUPPLEMENT, "status": "active", "content": "supplement",
+     "supplements": ANIMALS, "concept": [{"code": "dog"}]},
+    # What is not complete does not hide what is: nor does a supplement that took the system's own URL.
+    {"resourceType": "CodeSystem", "id": "later-fragment", "url": ANIMALS, "version": "2", "status": "active",
+     "content": "fragment", "concept": [{"code": "dog"}]},
+    {"resourceType": "CodeSystem", "id": "later-supplement", "url": ANIMALS, "version": "3", "status": "active",
+     "content": "supplement", "supplements": ANIMALS, "concept": [{"code": "dog"}]},
+    value_set("of-stub", compose={"include": [system(STUB, concept=[{"code": "a"}])]}),
+    value_set("all-of-stub", compose={"include": [system(STUB)]}),
+    value_set("filtered-stub", compose={"include": [system(STUB, filter=filtered("is-a", "a"))]}),
+    value_set("stub-but-a", compose={"include": [system(STUB)], "exclude": [system(STUB, concept=[{"code": "a"}])]}),
+    value_set("listed-of-animals", compose={"include": [system(ANIMALS, valueSet=["http://example.org/vs/either"])]}),
+    value_set("no-animals", compose={"include": [{"valueSet": ["http://example.org/vs/either"]}], "exclude": [system(ANIMALS)]}),
+    value_set("animals-but-dogs", compose={"include": [system(ANIMALS), system(PLANTS)],
+                                           "exclude": [system(ANIMALS, filter=filtered("is-a", "dog"))]}),
+    {"resourceType": "Immunization", "id": "a", "status": "completed", "patient": {"display": "x"}, "occurrenceString": "x",
+     "vaccineCode": {"coding": [{"system": STUB, "code": "a"}]}},
+    {"resourceType": "Immunization", "id": "b", "status": "completed", "patient": {"display": "x"}, "occurrenceString": "x",
+     "vaccineCode": {"coding": [{"system": STUB, "code": "b"}]}},
+    {"resourceType": "Immunization", "id": "unicorn", "status": "completed", "patient": {"display": "x"}, "occurrenceString": "x",
+     "vaccineCode": {"coding": [{"system": ANIMALS, "code": "unicorn"}]}},
     value_set("listed", compose={"include": [system(ANIMALS, concept=[{"code": "dog"}, {"code": "bird"}])]}),
     value_set("whole", compose={"include": [system(ANIMALS)]}),
     value_set("mammals", compose={"include": [system(ANIMALS, filter=filtered("is-a", "mammal"))]}),
@@ -95,6 +122,14 @@ CASES = [
     ("Condition", f"code:below={ANIMALS}|unicorn", ""),
     ("Condition", f"code:above={ANIMALS}|poodle", "animal dog mammal pet poodle"),
     ("Condition", f"code:above={ANIMALS}|animal", "animal"),
+    ("Condition", "code:in=http://example.org/vs/listed-of-animals", "bird dog"),
+    ("Condition", "code:in=http://example.org/vs/no-animals", "oak"),
+    ("Condition", "code:in=http://example.org/vs/animals-but-dogs", "animal bat bird cat mammal oak pet"),
+    ("Immunization", "vaccine-code:in=http://example.org/vs/of-stub", "a"),
+    ("Immunization", "vaccine-code:not-in=http://example.org/vs/of-stub", "b unicorn"),
+    ("Immunization", "vaccine-code:in=http://example.org/vs/all-of-stub", "a b"),
+    ("Immunization", f"vaccine-code:below={ANIMALS}|unicorn", "unicorn"),
+    ("Immunization", f"vaccine-code:above={ANIMALS}|unicorn", "unicorn"),
     ("Patient", "gender:in=http://example.org/vs/genders", "m"),
     ("Patient", "gender:not-in=http://example.org/vs/genders", "f"),
 ]  # fmt: skip
@@ -119,13 +154,22 @@ def test_finds(filled: Any, type: str, query: str, expected: str) -> None:
         ("code:in=http://example.org/vs/nowhere", "not-found", "no ValueSet"),
         ("code:in=http://example.org/vs/listed|9", "not-found", "no ValueSet"),
         ("code:below=http://nowhere|x", "not-found", "no CodeSystem"),
+        (f"code:below={STUB}|a", "not-found", f"CodeSystem {STUB} is not stored whole: its content is not-present"),
+        (f"code:above={FRAGMENT}|a", "not-found", f"CodeSystem {FRAGMENT} is not stored whole: its content is fragment"),
+        (f"code:below={SUPPLEMENT}|dog", "not-found", "no CodeSystem"),
+        ("code:in=http://example.org/vs/filtered-stub", "not-found", STUB),
+        ("code:not-in=http://example.org/vs/filtered-stub", "not-found", STUB),
+        ("code:in=http://example.org/vs/stub-but-a", "not-found", STUB),
+        (f"_filter=code ss {STUB}|a", "not-found", STUB),
+        (f"_filter=code sb {FRAGMENT}|b", "not-found", FRAGMENT),
         ("code:below=dog", "value", "system|code"),
         ("code:in=http://example.org/vs/endless", "too-costly", "without end"),
         ("code:in=http://example.org/vs/strange", "not-supported", "filter"),
     ],
-)
+)  # fmt: skip
 def test_what_is_not_known_here_is_said(filled: Any, query: str, code: str, said: str) -> None:
     with pytest.raises(InvalidSearch) as caught:
         filled.search("Condition", query)
     assert caught.value.issues[0].code == code
     assert said in caught.value.issues[0].diagnostics
+    assert caught.value.issues[0].expression == query.partition("=")[0]
