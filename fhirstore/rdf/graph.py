@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from fhirstore.rdf.vocabulary import RDF_FIRST, RDF_NIL, RDF_REST
+from fhirstore.rdf.vocabulary import NODE_ROLE, RDF_FIRST, RDF_NIL, RDF_REST, TREE_ROOT
 
 Literal = tuple[str, str]
 Edges: TypeAlias = "dict[str, list[Term]]"
@@ -27,6 +27,10 @@ class Graph:
     labelled: dict[str, Edges] = field(default_factory=dict)
     unnamed: list[Edges] = field(default_factory=list)
     roots: list[Edges] = field(default_factory=list)
+
+    def keep_tree_roots(self) -> None:
+        """Of the nodes with any role, in `roots`, only tree roots."""
+        self.roots = [node for node in self.roots if TREE_ROOT in node[NODE_ROLE]]
 
 
 def items(term: Term) -> list[Term] | None:

@@ -6,7 +6,9 @@ gives the nesting of the document as it is. Blank nodes may be nested as deep as
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
+from itertools import chain
 from typing import NoReturn
 
 from fhirstore.errors import MalformedContent
@@ -20,15 +22,21 @@ from fhirstore.rdf.vocabulary import (
     RDF_NIL,
     RDF_REST,
     RDF_TYPE,
-    TREE_ROOT,
     XSD,
 )
+from fhirstore.short_texts import LONGEST
 
 _STRING = XSD + "string"
 # With these begins what may have a colon in it and is no name all the same.
 _NO_NAME = ("_", "[", '"', "'", "@")
 # More than FHIR has elements. Concepts have names too, and there are more of those than one would keep.
 _MOST_NAMES = 10_000
+# Of documents whose names are remembered: FHIR's have six, of some forty letters.
+_MOST_PREFIXES = 50
+_LONGEST_PREFIXES = 5_000
+# How much longer than a document its IRIs may be altogether: a long namespace may have any number of short names.
+_LONGER = 20
+_LONGER_AT_LEAST = 1_000_000
 _PREDICATE, _OBJECT, _AFTER = range(3)
 
 
@@ -41,9 +49,19 @@ def parse(text: str, base: str | None = None) -> Graph:
     return _Parser(text.removeprefix("\ufeff"), base).document()
 
 
+def _names(prefixes: Mapping[str, str]) -> dict[str, str]:
+    """What each abbreviated name stands for, remembered from document to document: they say the same few hundred.
+
+    Not for prefixes that are many or long: what is remembered is to be short.
+    """
+    if len(prefixes) > _MOST_PREFIXES:
+        return {}
+    declared = tuple(prefixes.items())
+    return _remembered(declared) if sum(map(len, chain(*declared))) < _LONGEST_PREFIXES else {}
+
+
 @lru_cache(maxsize=16)
-def _names(prefixes: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    """What each abbreviated name stands for, remembered from document to document: they say the same few hundred."""
+def _remembered(prefixes: tuple[tuple[str, str], ...]) -> dict[str, str]:
     return {}
 
 
@@ -54,19 +72,23 @@ class _Parser:
         self._tokens = cut(text)
         self._prefixes: dict[str, str] = {}
         self._names: dict[str, str] = {}
+        # How long the IRIs may be that are still to be made of names and relative ones.
+        self._left = _LONGER_AT_LEAST + _LONGER * len(text)
         self._graph = Graph()
 
     def document(self) -> Graph:
-        tokens, at = self._tokens, 0
+        tokens, at, is_declared = self._tokens, 0, False
         while token := tokens[at]:
             if token[0] == "@" or token.lower() in ("prefix", "base"):
                 at = self._directive(at)
-                self._names = _names(tuple(self._prefixes.items()))
+                is_declared = False
             else:
+                if not is_declared:
+                    self._names = _names(self._prefixes)
+                    is_declared = True
                 at = self._statement(at)
-        graph = self._graph
-        graph.roots = [node for node in graph.roots if TREE_ROOT in node[NODE_ROLE]]
-        return graph
+        self._graph.keep_tree_roots()
+        return self._graph
 
     def _fail(self, at: int, why: str) -> NoReturn:
         token = self._tokens[at]
@@ -276,7 +298,10 @@ class _Parser:
             iri = escapes.iri(token[1:-1])
         except ValueError as error:
             self._fail(at, str(error))
-        return iri if self._base is None else resolve(self._base, iri)
+        if self._base is None:
+            return iri
+        self._spend(len(self._base) + len(iri), at)
+        return resolve(self._base, iri)
 
     def _named(self, name: str, at: int) -> str:
         prefix, colon, local = name.partition(":")
@@ -285,8 +310,15 @@ class _Parser:
         namespace = self._prefixes.get(f"{prefix}:")
         if namespace is None:
             self._fail(at, f"the prefix {prefix}: is not declared")
-        local = escapes.local_name(local)
-        if len(self._names) > _MOST_NAMES:
-            self._names.clear()
-        iri = self._names[name] = namespace + local
+        iri = namespace + escapes.local_name(local)
+        self._spend(len(iri), at)
+        if len(iri) <= LONGEST:
+            if len(self._names) > _MOST_NAMES:
+                self._names.clear()
+            self._names[name] = iri
         return iri
+
+    def _spend(self, length: int, at: int) -> None:
+        self._left -= length
+        if self._left < 0:
+            self._fail(at, f"its IRIs are more than {_LONGER} times as long as it is")

@@ -9,7 +9,7 @@ from fhirstore.errors import MalformedContent
 from fhirstore.rdf import escapes
 from fhirstore.rdf.graph import Edges, Graph, Term
 from fhirstore.rdf.tokens import LABEL, LANGUAGE
-from fhirstore.rdf.vocabulary import NODE_ROLE, TREE_ROOT, XSD
+from fhirstore.rdf.vocabulary import NODE_ROLE, XSD
 
 _STRING = XSD + "string"
 _SPACE = r"[ \t]*+"
@@ -17,7 +17,8 @@ _IRI = r"<([^<>\"\x00-\x20]++)>"
 _NODE = f"(?:{_IRI}|({LABEL}))"
 _LITERAL = rf'"([^"\\\r\n]*+(?:\\.[^"\\\r\n]*+)*+)"(?:\^\^{_IRI}|({LANGUAGE}))?'
 _TRIPLE = rf"{_NODE}{_SPACE}{_IRI}{_SPACE}(?:{_NODE}|{_LITERAL}){_SPACE}\.{_SPACE}"
-_line = re.compile(rf"{_SPACE}(?:{_TRIPLE})?(?:#[^\r\n]*+)?(?:[\r\n]++|\Z)|(.)", re.DOTALL)
+# Where a line is no triple all that is left is taken: it would be tried again from each of its characters on.
+_line = re.compile(rf"{_SPACE}(?:{_TRIPLE})?(?:#[^\r\n]*+)?(?:[\r\n]++|\Z)|(.++)", re.DOTALL)
 
 
 def parse(text: str) -> Graph:
@@ -37,10 +38,13 @@ def parse(text: str) -> Graph:
         term: Term = to_iri or (said, datatype or language.lower() or _STRING)
         if to_label:
             term = labelled.setdefault(to_label, {})
-        objects = node.setdefault(predicate, [])
+        objects = node.get(predicate)
+        if objects is None:
+            objects = node[predicate] = []
+            if predicate == NODE_ROLE:
+                graph.roots.append(node)
         objects.append(term)
-        if predicate == NODE_ROLE and term == TREE_ROOT and objects.count(term) == 1:
-            graph.roots.append(node)
+    graph.keep_tree_roots()
     return graph
 
 

@@ -16,37 +16,50 @@ _BASE = (
 _START = f"{_BASE}_"
 _CHARS = f"{_START}\\-0-9\u00b7\u0300-\u036f\u203f\u2040"
 _ESCAPED = r"%[0-9A-Fa-f]{2}|\\[_~.\-!$&'()*+,;=/?#@%]"
-_PREFIX = f"(?:[{_BASE}][{_CHARS}]*+(?:\\.++[{_CHARS}]++)*+)?"
+_WORD = f"[{_BASE}][{_CHARS}]*+(?:\\.++[{_CHARS}]++)*+"
 _LOCAL = f"(?:(?:[{_START}:0-9]|{_ESCAPED})(?:[{_CHARS}:]++|{_ESCAPED}|\\.++(?:[{_CHARS}:]|{_ESCAPED}))*+)?"
 LABEL = f"_:[{_START}0-9][{_CHARS}]*+(?:\\.++[{_CHARS}]++)*+"
 LANGUAGE = r"@[A-Za-z]+(?:-[A-Za-z0-9]+)*+"
 _SPACE = r"[ \t\r\n]"
-_NAME = f"{_PREFIX}:{_LOCAL}"
+_NAME = f"(?:{_WORD})?:{_LOCAL}"
 _TOKENS = [
     # A node with nothing but a value, which two of three nodes are: one token instead of four.
     f'\\[{_SPACE}*+{_NAME}{_SPACE}++"[^"\\\\\\r\\n]*+"(?:\\^\\^{_NAME})?{_SPACE}*+\\]',
     r"[\[\];,()]",
-    _NAME,
+    # A word without a colon is taken whole, whether or not it means something: it would be looked through again from
+    # each of its characters on.
+    f"{_WORD}(?::{_LOCAL})?",
+    f":{_LOCAL}",
     r'"""(?:[^"\\]++|\\.|"(?!""))*+"""',
-    r'"[^"\\\r\n]*+(?:\\.[^"\\\r\n]*+)*+"',
+    r'"(?!"")[^"\\\r\n]*+(?:\\.[^"\\\r\n]*+)*+"',
     r"<[^<>\"\x00-\x20]*+>",
     r"\^\^",
     r"[+\-]?(?:[0-9]+\.[0-9]*[eE][+\-]?[0-9]+|\.?[0-9]+[eE][+\-]?[0-9]+|[0-9]*\.[0-9]+|[0-9]+)",
     LABEL,
     LANGUAGE,
-    r"[A-Za-z][A-Za-z0-9_\-]*+",
     r"'''(?:[^'\\]++|\\.|'(?!''))*+'''",
-    r"'[^'\\\r\n]*+(?:\\.[^'\\\r\n]*+)*+'",
+    r"'(?!'')[^'\\\r\n]*+(?:\\.[^'\\\r\n]*+)*+'",
     r"\.",
-    # The end, or a character with which nothing begins.
-    r"\Z|.",
+    # The end, or all that is left where nothing begins: what failed there would fail behind it once more, at the same cost.
+    r"\Z|.++",
 ]
 _token = re.compile(rf"(?>[ \t\r\n]++|#[^\r\n]*+)*+({'|'.join(_TOKENS)})", re.DOTALL)
 
 
 def cut(text: str) -> list[str]:
-    """All tokens in order; the last is "" and stands for the end."""
-    return _token.findall(text)
+    """All tokens in order; the last is "" and stands for the end. Where none begins its first character is the last but one."""
+    tokens: list[str] = _token.findall(text)
+    for last in tokens[-2:-1]:
+        if last and _is_rest(last):
+            tokens[-2] = last[0]
+    return tokens
+
+
+def _is_rest(token: str) -> bool:
+    """Whether it is what is left where no token begins: that alone takes in what comes behind it."""
+    match = _token.match(f"{token}\n")
+    assert match is not None  # some alternative fits everything
+    return match.end(1) > len(token)
 
 
 def place(text: str, number: int) -> str:
