@@ -18,6 +18,7 @@ from typing import Any
 
 from fhirstore import custom_parameters, json_text, large_resources, turtle_field
 from fhirstore.compartments import compartments
+from fhirstore.decimals import make_decimal
 from fhirstore.definitions import Definitions
 from fhirstore.errors import InvalidId, Issue, MalformedContent, Unprocessable
 from fhirstore.links import links
@@ -231,7 +232,7 @@ class Pipeline:
             return custom_parameters.problems(resource, self.definitions)
         return issues
 
-    def prepare(self, resource: Mapping[str, Any], id: str) -> Prepared:
+    def prepare(self, resource: dict[str, Any], id: str) -> Prepared:
         """`resource` ready to be written as `id`. Raises Unprocessable with all that is wrong with it."""
         self.require_valid(resource)
         return self.derive(resource, id)
@@ -242,12 +243,13 @@ class Pipeline:
         if any(issue.severity in ("error", "fatal") for issue in issues):
             raise Unprocessable(issues=issues)
 
-    def derive(self, resource: Mapping[str, Any], id: str) -> Prepared:
-        """A valid `resource` with what is derived from it."""
+    def derive(self, resource: dict[str, Any], id: str) -> Prepared:
+        """A valid `resource`, as `parse` made it, with what is derived from it."""
         type = resource["resourceType"]
         meta = resource.get("meta")
         if meta is not None and not isinstance(meta, dict):
             raise Unprocessable("meta is an object", code="structure", expression=f"{type}.meta")
+        make_decimal(resource, self.definitions)
         search = self._extractor(type).extract(resource)
         leads = links(resource, self.definitions, self.base_urls)
         return Prepared(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from fhirstore.definitions import Definitions
+from fhirstore.definitions import Definitions, StructureType
 from fhirstore.references import Reader, Reference
 from fhirstore.search.token import write_identifier
 
@@ -103,15 +103,21 @@ class _Walker:
         return link
 
     def _properties_of(self, type_: str) -> dict[str, str]:
-        """The JSON properties of a type that can lead somewhere, and the type of what stands there."""
-        made: dict[str, str] = {}
-        for element in self._types[type_].elements.values():
-            for kind in element.types:
-                key = element.name + kind[0].upper() + kind[1:] if element.choice else element.name
-                is_primitive = self._types[kind].kind == "primitive"
-                if is_primitive:
-                    made[f"_{key}"] = "Element"
-                if kind == "canonical" or not is_primitive:
-                    made[key] = kind
+        made = properties_with(type_, "canonical", self._types)
         self._properties[type_] = made
         return made
+
+
+def properties_with(type_: str, wanted: str, types: Mapping[str, StructureType]) -> dict[str, str]:
+    """The JSON properties of a type that are of the primitive type `wanted` or may have some below, extensions among them,
+    and the type of what stands there."""
+    made: dict[str, str] = {}
+    for element in types[type_].elements.values():
+        for kind in element.types:
+            key = element.name + kind[0].upper() + kind[1:] if element.choice else element.name
+            is_primitive = types[kind].kind == "primitive"
+            if is_primitive:
+                made[f"_{key}"] = "Element"
+            if kind == wanted or not is_primitive:
+                made[key] = kind
+    return made

@@ -32,6 +32,7 @@ LAYERS = {
     "search": 3,
     "links": 3,
     "compartments": 3,
+    "decimals": 3,
     "documents": 3,
     "arguments": 3,
     "large_resources": 3,

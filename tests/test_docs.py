@@ -10,6 +10,7 @@ from typing import Any
 import click
 import pymongo
 import pytest
+from bson import Decimal128
 
 from fhirstore import Store
 from fhirstore.cli import main
@@ -65,6 +66,16 @@ def test_a_query_of_the_database_page_finds_something(database: Any, block: str)
     names: dict[str, Any] = {"db": database}
     exec(block, names)
     assert names["found"]
+
+
+def test_decimals_are_of_one_type_in_the_native_form(database: Any) -> None:
+    """As the page says; `_trouble` has taken the native form of one."""
+    values = [
+        document["resource"]["valueQuantity"]["value"]
+        for document in database.Observation.find({"resource.valueQuantity": {"$exists": True}})
+    ]
+    assert {type(value) for value in values} == {Decimal128}
+    assert any(value.to_decimal() % 1 == 0 for value in values)
 
 
 def test_the_readme_runs(wire_uri: str) -> None:
