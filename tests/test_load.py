@@ -110,7 +110,7 @@ class Loader:
     ) -> Iterator[subprocess.Popen[str]]:
         """A process that loads, with as many workers as are asked for however little there is to do."""
         before = self.settled()
-        environment = {**os.environ, **({"TMPDIR": str(temporary)} if temporary else {})}
+        environment = {**os.environ, "TMPDIR": str(temporary or self.rejects.parent)}
         process = subprocess.Popen(
             [sys.executable, "-c", _IN_SMALL_UNITS, *self.command(*arguments)],
             stdout=subprocess.PIPE,
