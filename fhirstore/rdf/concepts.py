@@ -4,9 +4,9 @@ Concepts)."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
 from fhirstore.rdf.iris import absolute
+from fhirstore.short_texts import for_short_pairs
 
 SNOMED = "http://snomed.info/sct"
 LOINC = "http://loinc.org"
@@ -50,5 +50,5 @@ def _loinc(classes: str, code: str) -> str | None:
 
 
 # The class of a system and a code, None where there is none.
-class_r4: ClassOf = lru_cache(maxsize=20_000)(_class_r4)
-class_r5: ClassOf = lru_cache(maxsize=20_000)(_class_r5)
+class_r4: ClassOf = for_short_pairs(20_000)(_class_r4)
+class_r5: ClassOf = for_short_pairs(20_000)(_class_r5)

@@ -7,8 +7,9 @@ are, which strict parsers refuse. Here they are percent-encoded, so that everyth
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
+
+from fhirstore.short_texts import for_short_texts
 
 _SUB = r"A-Za-z0-9\-._~!$&'()*+,;=:@/"
 _is_plain = re.compile(
@@ -32,7 +33,7 @@ _ILLEGAL = re.compile(rf"%(?![0-9A-Fa-f]{{2}})|[^{_SUB}?#%{_BEYOND}]")
 _ILLEGAL_IN_QUERY = re.compile(rf"%(?![0-9A-Fa-f]{{2}})|[^{_SUB}?#%{_BEYOND}{_PRIVATE}]")
 
 
-@lru_cache(maxsize=50_000)
+@for_short_texts(50_000)
 def absolute(text: str) -> str | None:
     """`text` as an IRI that strict parsers accept; None where it is no absolute one at all."""
     if _is_plain(text):
@@ -136,7 +137,7 @@ class Addresses:
         self._below = None if base is None else base.rstrip("/") + "/"
         if self._below is not None and absolute(self._below) is None:
             raise ValueError(f"the base {base!r} is no absolute IRI")
-        self.link = lru_cache(maxsize=20_000)(self._link)
+        self.link = for_short_texts(20_000)(self._link)
 
     def subject(self, resource_type: str, logical_id: object) -> str | None:
         """The node of a resource, None for a blank one."""

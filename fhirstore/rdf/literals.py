@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 from fhirstore.json_text import LexicalDecimal, dump
 from fhirstore.rdf.misfit import Misfit
 from fhirstore.rdf.vocabulary import PLAIN, XML_LITERAL
+from fhirstore.short_texts import for_short_texts
 
 # A text and its datatype.
 Literal = tuple[str, str]
@@ -115,7 +115,7 @@ def _date(value: Any) -> Literal:
     raise Misfit(f"{_said(value)} stands where a date is expected")
 
 
-@lru_cache(maxsize=50_000)
+@for_short_texts(50_000)
 def _date_datatype(text: str) -> str:
     """By the precision that the text has: a dateTime that says only a day is an xsd:date."""
     zone = max(text.find("-", 10), text.find("+", 10))

@@ -9,6 +9,8 @@ from json.encoder import (
     encode_basestring as quote,
 )  # what JSON escapes, Turtle escapes the same way
 
+from fhirstore.short_texts import for_short_texts
+
 # Beyond this depth the lines are not indented any further.
 _DEEPEST = 24
 _MARGINS = ["\n" + "  " * min(depth, _DEEPEST) for depth in range(1, 400)]
@@ -115,7 +117,7 @@ def _preamble(prefixes: tuple[tuple[str, str], ...]) -> str:
 def _abbreviation(prefixes: tuple[tuple[str, str], ...]) -> Callable[[str], str]:
     """Abbreviates IRIs where a prefix fits and the rest is a name that needs no escapes."""
 
-    @lru_cache(maxsize=20_000)
+    @for_short_texts(20_000)
     def term(iri: str) -> str:
         for name, namespace in prefixes:
             if iri.startswith(namespace) and _is_local_name(iri[len(namespace) :]):

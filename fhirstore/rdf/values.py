@@ -16,6 +16,7 @@ from fhirstore.errors import MalformedContent
 from fhirstore.rdf.graph import Literal
 from fhirstore.rdf.misfit import Misfit
 from fhirstore.rdf.vocabulary import RDF, XSD
+from fhirstore.short_texts import for_short_texts
 
 FromLiteral = Callable[[Literal], Any]
 
@@ -99,7 +100,7 @@ def _decimal(literal: Literal) -> Any:
     return number
 
 
-@lru_cache(maxsize=20_000)
+@for_short_texts(20_000)
 def _number(text: str) -> Any:
     """The number as `json_text` reads it; None for what JSON cannot say (`INF`)."""
     if not _JSON_NUMBER(text):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -110,3 +112,36 @@ def test_ntriples_of_one_node_with_several_roles() -> None:
     text = f"_:a {ROLE} <http://x> .\n_:a {ROLE} <http://hl7.org/fhir/treeRoot> .\n"
     graph = parsing_ntriples.parse(text + text)
     assert graph.roots == [graph.labelled["_:a"]]
+
+
+@pytest.mark.parametrize("release", ["4.0", "5.0"])
+def test_nothing_is_remembered_of_long_texts(release: str) -> None:
+    """Codes, references, dates, addresses, and numbers as they are read."""
+    projection = Projection(definitions(release), Options(base="http://x/fhir"))
+
+    def write_and_read(letter: str) -> None:
+        text = letter * 100_000
+        systems = ("http://snomed.info/sct", "http://loinc.org", f"http://{text}")
+        resource: dict[str, Any] = {
+            "resourceType": "Observation",
+            "id": text,
+            "code": {"coding": [{"system": system, "code": text} for system in systems]},
+            "subject": {"reference": f"http://x/{text}"},
+            "encounter": {"reference": f"Encounter/{text}"},
+            "effectiveDateTime": text,
+            "valueQuantity": {"value": 1},
+        }
+        turtle = projection.turtle(resource).replace('"1"', f'"{text}"')
+        with pytest.raises(MalformedContent, match="no decimal"):
+            projection.from_turtle(turtle)
+
+    write_and_read("z")
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        for letter in "abcdefgh":
+            write_and_read(letter)
+        gc.collect()
+        assert tracemalloc.get_traced_memory()[0] - before < 500_000
+    finally:
+        tracemalloc.stop()
