@@ -17,6 +17,8 @@ PIPELINE = Pipeline(definitions("4.0"), level="off")
 FEW, MANY = 1_000, 8_000
 
 Made = Callable[[int], dict[str, Any]]
+# Of a narrative: it is not repeated, but made of what is.
+TEXTS = {"the beginnings of tags": "<", "tags": "<a>", "words": "é ", "entities": "&#"}
 CASES: dict[str, tuple[str, str, Made]] = {
     "composites and quantities": (
         "Observation",
@@ -48,10 +50,19 @@ CASES: dict[str, tuple[str, str, Made]] = {
 
 @pytest.mark.parametrize(("type", "element", "made"), CASES.values(), ids=CASES)
 def test_it_grows_with_the_size(type: str, element: str, made: Made) -> None:
+    _grows(lambda size: {"resourceType": type, element: [made(n) for n in range(size)]})
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_a_narrative_grows_with_its_length(text: str) -> None:
+    _grows(lambda size: {"resourceType": "Basic", "text": {"div": text * size * 10}})
+
+
+def _grows(of_size: Made) -> None:
     """Eight times as many take eight times as long, and 64 times where each is compared with each other."""
 
     def seconds(size: int) -> float:
-        text = json.dumps({"resourceType": type, element: [made(n) for n in range(size)]})
+        text = json.dumps(of_size(size))
         began = time.process_time()
         resource = PIPELINE.parse(text)
         PIPELINE.check(resource, "structure")

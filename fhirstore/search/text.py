@@ -50,7 +50,9 @@ def words(text: str) -> list[str]:
 
 def _write(element: Any, values: list[Any]) -> None:
     if type(element) is dict and type(div := element.get("div")) is str:
-        values += words(html.unescape(_TAG.sub(" ", div)))
+        # Behind the last `>` no tag ends: each `<` there would be followed to the end, for nothing.
+        end = div.rfind(">") + 1
+        values += words(html.unescape(_TAG.sub(" ", div[:end]) + div[end:]))
 
 
 def _writer(fhir_type: str, writing: Writing) -> Writer | None:

@@ -19,7 +19,7 @@ def condition(id: str, narrative: str, **more: Any) -> dict[str, Any]:
 
 RESOURCES: list[dict[str, Any]] = [
     condition("c1", "<p>Bone <b>metastases</b>, found in 2019.</p>", note=[{"text": "See the liver\nand \"spleen\""}]),
-    condition("c2", "Metastases of the&#32;Liver&mdash;several"),
+    condition("c2", "Metastases of the&#32;Liver&#8212;several"),
     condition("c3", "Liver cirrhosis. Ménière?", code={"text": "Morbus Ménière", "coding": [{"system": "http://loinc.org"}]}),
     condition("c4", "A bone, liverwurst and <i title='metastases'>no more</i>"),
     {"resourceType": "Condition", "id": "c5", "subject": {"reference": "Patient/1"}, "recorder": {"display": "No Narrative"}},
