@@ -21,7 +21,7 @@ from fhirstore.documents import MATCH_FIELDS, check_id, match_of
 from fhirstore.errors import InvalidSearch, Issue, NotFound
 from fhirstore.hops import Hops
 from fhirstore.includes import MOST as MOST_INCLUDED
-from fhirstore.includes import Includes
+from fhirstore.includes import MOST_QUESTIONS, MOST_ROUNDS, Includes
 from fhirstore.ports.port import Document, ReadPort
 from fhirstore.query_shapes import Recorder
 from fhirstore.search import keyset
@@ -41,7 +41,8 @@ from fhirstore.versions import SearchPage, Version
 _CUT = Issue(
     "warning",
     "too-costly",
-    f"more than {MOST_INCLUDED} resources would be included: the rest was left out",
+    f"more would be included than {MOST_INCLUDED} resources, or what {MOST_QUESTIONS} questions and {MOST_ROUNDS} rounds"
+    " find: the rest was left out",
     "_include",
 )
 # An `$in` of more costs more than a scan.

@@ -175,6 +175,47 @@ def test_matches_take_no_room_of_what_is_included(
     assert [issue.code for issue in page.issues] == (["too-costly"] if cut else [])
 
 
+@pytest.mark.parametrize(("questions", "included", "cut"), [(12, "a e g h", False), (2, "", True)])
+def test_all_that_refers_in_rounds_takes_few_questions(
+    store: Any, monkeypatch: pytest.MonkeyPatch, questions: int, included: str, cut: bool
+) -> None:
+    """Four types are looked for, and asked once in each of three rounds, of however many types the round has something."""
+    for resource in [
+        {"resourceType": "Group", "id": "x", "type": "person", "actual": True},
+        {"resourceType": "Patient", "id": "x"},
+        {"resourceType": "Patient", "id": "y"},
+        {"resourceType": "Observation", "id": "a", "status": "final", "code": {"text": "x"}, "subject": reference("Patient/x")},
+        # Of the other type, with an id that is asked for as well.
+        {"resourceType": "Observation", "id": "b", "status": "final", "code": {"text": "x"}, "subject": reference("Group/x")},
+        {"resourceType": "Observation", "id": "c", "status": "final", "code": {"text": "x"}, "focus": [reference("Patient/a")]},
+        {"resourceType": "Observation", "id": "h", "status": "final", "code": {"text": "x"}, "focus": [reference("Patient/x")]},
+        {"resourceType": "Encounter", "id": "e", "status": "finished", "class": {"code": "AMB"},
+         "subject": reference("Patient/x")},
+        {"resourceType": "Encounter", "id": "g", "status": "finished", "class": {"code": "AMB"},
+         "partOf": reference("Encounter/e"), "subject": reference("Group/a")},
+    ]:  # fmt: skip
+        store.update(resource)
+    monkeypatch.setattr("fhirstore.includes.MOST_QUESTIONS", questions)
+    page = store.search("Patient", "_id=x&_revinclude:iterate=*")
+    assert sorted(match.id for match in page.included) == included.split()
+    assert [issue.code for issue in page.issues] == (["too-costly"] if cut else [])
+
+
+def test_one_page_of_what_refers_is_not_the_last(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What links to the same id of another type takes no room."""
+    monkeypatch.setattr("fhirstore.includes.MOST", 2)
+    store.update({"resourceType": "Patient", "id": "x"})
+    for id, subject in (("a", "Group/x"), ("b", "Group/x"), ("c", "Group/x"), ("d", "Patient/x")):
+        store.update({"resourceType": "Observation", "id": id, "status": "final", "code": {"text": "x"},
+                      "subject": reference(subject), "performer": [reference("Patient/nobody")]})  # fmt: skip
+    store.update({"resourceType": "Group", "id": "y", "type": "person", "actual": True,
+                  "member": [{"entity": reference("Patient/x")}]})  # fmt: skip
+    page = store.search("Patient", "_id=x&_revinclude:iterate=*")
+    assert [match.id for match in page.included] == ["y", "d"]
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [
