@@ -753,7 +753,7 @@ class Naive:
                     there = limits(found) if found.type != "Range" else None
                     values += [one for one in there or () if one is not None][:1]
                 case "uri":
-                    values.append(found.value)
+                    values += uris(found)
         return values
 
 
@@ -802,12 +802,31 @@ def _below(uri: str, above: str) -> bool:
 
 
 def _uri(modifier: str, text: str) -> Callable[[Found], bool]:
+    if "|" in text and modifier == "below":
+        # choice: the versions of a canonical that are that one, or go on behind it with a dot
+        versions = _uri("", text)
+        return lambda found: (
+            versions(found) or found.value.startswith(f"{text}.")
+            if found.type == "canonical"
+            else _below(found.value, text)
+        )
     if modifier == "below":
-        return lambda found: _below(found.value, text)
+        return lambda found: any(_below(value, text) for value in uris(found))
     if modifier == "above":
         # Only URLs have a path that something can be above of (spec page search, uri).
-        return lambda found: text == found.value or ("://" in text and _below(text, found.value))
-    return lambda found: bool(found.value == text)
+        return lambda found: any(
+            text == value or ("://" in text and _below(text, value)) for value in uris(found)
+        )
+    return lambda found: text in uris(found)
+
+
+def uris(found: Found) -> list[str]:
+    """What an element is called by: a canonical also without its version, none that is contained."""
+    if found.type != "canonical":
+        return [found.value]
+    if found.value.startswith("#"):
+        return []
+    return list(dict.fromkeys((found.value.partition("|")[0], found.value)))
 
 
 def _quantity(text: str) -> Callable[[Found], bool]:

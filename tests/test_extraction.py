@@ -204,6 +204,7 @@ REFERENCES: list[Case] = [
         {"successor": ["http://s"], "depends-on": ["http://d", "http://d|2"]},
     ),
     ("Observation", {"meta": {"profile": ["http://p"]}}, {"_profile": ["http://p"]}),
+    ("Observation", {"meta": {"profile": ["http://p|1.0"]}}, {"_profile": ["http://p", "http://p|1.0"]}),
     # a resource where a reference might stand
     (
         "Bundle",
@@ -215,6 +216,12 @@ REFERENCES: list[Case] = [
         },
         {"composition": "Composition/c"},
     ),
+    (
+        "Bundle",
+        {"entry": [{"resource": {"resourceType": "MessageHeader", "id": "m"}}]},
+        {"message": "MessageHeader/m"},
+    ),
+    ("Bundle", {"entry": [{"resource": {"resourceType": "Patient", "id": "p"}}]}, {}),
     ("Bundle", {"entry": [{"resource": {"resourceType": "Composition"}}]}, {}),
     # the first entry, and not the first that has one
     ("Bundle", {"entry": [{}, {"resource": {"resourceType": "Composition", "id": "c"}}]}, {}),

@@ -28,7 +28,8 @@ CANONICALS = frozenset({"canonical", "uri", "url"})
 _ID = re.compile(r"[A-Za-z0-9\-.]{1,64}", re.ASCII)
 
 
-def _canonical(element: Any, values: list[Any]) -> None:
+def write_canonical(element: Any, values: list[Any]) -> None:
+    """The URL of a canonical, and that with the version where it says one."""
     if type(element) is str and not element.startswith("#"):
         url, bar, _ = element.partition("|")
         if url:
@@ -47,7 +48,7 @@ def _resource(element: Any, values: list[Any]) -> None:
 
 def _writer(fhir_type: str, writing: Writing) -> Writer | None:
     if fhir_type in CANONICALS:
-        return _canonical
+        return write_canonical
     if fhir_type == "Resource":
         return _resource
     if fhir_type != "Reference":
@@ -77,13 +78,13 @@ def _in_hierarchy(
     if target.fhir_types & CANONICALS:
         if relation == "above":
             raise InvalidSearch("a canonical takes :below, not :above", code="not-supported")
-        found = [part for value in values for part in _versions(target.field, unescape(value))]
+        found = [part for value in values for part in versions(target.field, unescape(value))]
         return Either(tuple(found))
     keys = [key for value in values for key in _keys(target, None, unescape(value), asking)]
     return Kin(target.field, relation, tuple(dict.fromkeys(keys))) if keys else Never()
 
 
-def _versions(field: str, canonical: str) -> Iterator[Condition]:
+def versions(field: str, canonical: str) -> Iterator[Condition]:
     """All versions of a canonical; with a version, that and what goes on behind it with a dot: 1 has 1.0 and 1.1 in it."""
     yield Among(field, (canonical,))
     if "|" in canonical:

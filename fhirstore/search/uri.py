@@ -1,6 +1,9 @@
 """Uri parameters: "URIs match if they are an exact match", case and accents included (spec page search, uri).
 
 `:below` and `:above` go by the path of a URL: a URI is below another if that, and a slash, is what it begins with.
+
+Some point at canonicals: `_profile`, which the page calls a reference parameter and the definitions a uri. Those are kept
+and compared as reference parameters do, with their version and without.
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fhirstore.references import parse
-from fhirstore.search.conditions import Among, Condition, Either, Matches, Within
+from fhirstore.search.conditions import All, Among, Condition, Either, Matches, Not, Within
 from fhirstore.search.escapes import unescape
 from fhirstore.search.filter import escaped
 from fhirstore.search.parameter_type import (
@@ -21,9 +24,10 @@ from fhirstore.search.parameter_type import (
     Writing,
     compared,
 )
+from fhirstore.search.reference import versions, write_canonical
 from fhirstore.search.string import after, check_pattern
 
-_TYPES = frozenset({"uri", "url", "canonical", "oid", "uuid"})
+_TYPES = frozenset({"uri", "url", "oid", "uuid"})
 
 
 def _write(element: Any, values: list[Any]) -> None:
@@ -32,6 +36,8 @@ def _write(element: Any, values: list[Any]) -> None:
 
 
 def _writer(fhir_type: str, writing: Writing) -> Writer | None:
+    if fhir_type == "canonical":
+        return write_canonical
     return _write if fhir_type in _TYPES else None
 
 
@@ -39,8 +45,8 @@ def _ask(target: Target, modifier: str | None, values: Sequence[str], asking: As
     said = map(unescape, values)
     wanted = tuple(dict.fromkeys(uri for text in said for uri in _meant(target, text, asking)))
     if modifier == "below":
-        places = tuple(place for uri in wanted for place in _below(target.field, uri))
-        return Either(places)
+        places = [place for uri in wanted for place in _below(target, uri)]
+        return Either(tuple(dict.fromkeys(places)))
     if modifier == "above":
         return Among(target.field, tuple(dict.fromkeys(p for uri in wanted for p in _above(uri))))
     return Among(target.field, wanted)
@@ -56,11 +62,16 @@ def _meant(target: Target, text: str, asking: Asking) -> Iterator[str]:
             yield from (f"{base.rstrip('/')}/{text}" for base in asking.base_urls)
 
 
-def _below(field: str, uri: str) -> tuple[Condition, ...]:
-    """`uri` itself, and what goes on behind it with a slash: `http://acme.org/fhir/` and all that is in there."""
+def _below(target: Target, uri: str) -> Iterator[Condition]:
+    """`uri` itself, and what goes on behind it with a slash: `http://acme.org/fhir/` and all that is in there. Of a canonical
+    with a version, the versions below that."""
+    if "canonical" in target.fhir_types and "|" in uri:
+        yield from versions(target.field, uri)
+        return
     base = uri.rstrip("/")
+    yield Among(target.field, (uri,))
     # "0" follows "/".
-    return Among(field, (uri,)), Within(field, at_least=f"{base}/", less_than=f"{base}0")
+    yield Within(target.field, at_least=f"{base}/", less_than=f"{base}0")
 
 
 def _above(uri: str) -> list[str]:
@@ -81,12 +92,29 @@ def _compare(target: Target, operator: str, value: str, asking: Asking) -> Condi
         return Matches(target.field, escaped(value) + ("$" if operator == "ew" else ""))
     if operator == "sw":
         return Within(target.field, at_least=value, less_than=after(value))
+    if operator == "ne" and "canonical" in target.fhir_types:
+        return _unequal(target.field, value)
     return compared(target.field, operator, value)
+
+
+def _unequal(field: str, canonical: str) -> Condition:
+    """That some canonical is another one, its two stored forms being one value."""
+    url, bar, _ = canonical.partition("|")
+    # "}" follows "|".
+    others = [Within(field, less_than=url), Within(field, at_least=f"{url}}}")]
+    # Between the URL and its first version: what goes on with a slash, say.
+    others.append(Within(field, more_than=url, less_than=f"{url}|"))
+    if bar:
+        others.append(Within(field, at_least=f"{url}|", less_than=canonical))
+        others.append(Within(field, more_than=canonical, less_than=f"{url}}}"))
+        without_version = All((Among(field, (url,)), Not(Among(field, (canonical,)))))
+        return Either((*others, without_version))
+    return Either(tuple(others))
 
 
 TYPE = ParameterType(
     "uri",
-    (Facet("", _writer, lambda fhir_type: True),),
+    (Facet("", _writer, lambda fhir_type: fhir_type != "canonical"),),
     _ask,
     modifiers=frozenset({"above", "below"}),
     operators=("eq", "ne", "co", "sw", "ew", "gt", "lt", "ge", "le"),
