@@ -28,6 +28,8 @@ def walk(start: Any, resource: Any, branch: Branch) -> Iterator[Any]:
 
 
 def leads_to(value: Any, type: str) -> bool:
-    """Whether a Reference or a canonical leads to a resource of `type`, as far as its text says."""
+    """Whether a Reference or a canonical leads to a resource of `type`, as far as its text says, or is one itself."""
+    if isinstance(value, dict) and value.get("resourceType") == type:
+        return True
     text = value.get("reference", "") if isinstance(value, dict) else value
     return re.search(rf"(^|/){type}/[^/]+(/_history/[^/]+)?$", text) is not None

@@ -117,7 +117,7 @@ def _own(parameter: SearchParameter, definitions: Definitions) -> Kept | None:
     if parameter.type == "composite":
         composed = _composed(parameter, found, definitions)
         return Kept(parameter, "own", field, True, branches=tuple(found), composed=composed)
-    found = _written(parameter.type, found)
+    found = [_meant(branch, parameter) for branch in _written(parameter.type, found)]
     if not found:
         return None
     return Kept(
@@ -129,6 +129,14 @@ def _own(parameter: SearchParameter, definitions: Definitions) -> Kept | None:
         systems=_systems(found, definitions),
         branches=tuple(found),
     )
+
+
+def _meant(branch: Branch, parameter: SearchParameter) -> Branch:
+    """Where a resource itself stands for a reference, one of another type is no value: the first of a bundle is its
+    `composition` or its `message`, by what it is."""
+    if branch.fhir_type == "Resource" and len(parameter.targets) == 1:
+        return replace(branch, only_type=parameter.targets[0])
+    return branch
 
 
 def _composed(
