@@ -204,7 +204,11 @@ REFERENCES: list[Case] = [
         {"successor": ["http://s"], "depends-on": ["http://d", "http://d|2"]},
     ),
     ("Observation", {"meta": {"profile": ["http://p"]}}, {"_profile": ["http://p"]}),
-    ("Observation", {"meta": {"profile": ["http://p|1.0"]}}, {"_profile": ["http://p", "http://p|1.0"]}),
+    (
+        "Observation",
+        {"meta": {"profile": ["http://p|1.0"]}},
+        {"_profile": ["http://p", "http://p|1.0"]},
+    ),
     # a resource where a reference might stand
     (
         "Bundle",
