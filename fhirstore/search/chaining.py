@@ -33,6 +33,12 @@ _OWN_MODIFIERS: dict[str, frozenset[str]] = {
 _ANYTHING = 20
 
 
+class UnsupportedModifier(InvalidSearch):
+    """400, also where leniency is asked for: "Server SHALL reject" (spec page search, Modifiers)."""
+
+    code = "not-supported"
+
+
 def named(type: str, code: str, definitions: Definitions) -> SearchParameter:
     """The parameter `code` of `type`. Raises InvalidSearch."""
     known = definitions.search_parameters(type)
@@ -54,13 +60,14 @@ def unknown(type: str, code: str, names: Iterable[str], definitions: Definitions
 def check_modifier(
     type: str, parameter: SearchParameter, modifier: str, definitions: Definitions
 ) -> None:
-    """Raise InvalidSearch for a modifier that `parameter` of `type` does not take."""
+    """Raise UnsupportedModifier for a modifier that `parameter` of `type` does not take."""
     if _takes(type, parameter, modifier, definitions):
         return
     if parameter.type == "reference" and modifier in definitions.resource_types:
         targets = ", ".join(parameter.targets)
-        raise _unsupported(f"{parameter.code} does not refer to {modifier}; it refers to {targets}")
-    raise _unsupported(
+        said = f"{parameter.code} does not refer to {modifier}; it refers to {targets}"
+        raise UnsupportedModifier(said)
+    raise UnsupportedModifier(
         f"the modifier :{modifier[:80]} is not supported for {parameter.code}, a {parameter.type} parameter"
     )
 
@@ -81,7 +88,7 @@ def link(type: str, step: str, rest: str, definitions: Definitions) -> tuple[Sea
     if not target:
         return parameter, _only_end(type, parameter, rest, definitions)
     if target not in definitions.resource_types:
-        raise _unsupported(f"{target[:80]!r} is not a resource type")
+        raise UnsupportedModifier(f"{target[:80]!r} is not a resource type")
     check_modifier(type, parameter, target, definitions)
     return parameter, target
 

@@ -2,7 +2,8 @@
 
 Three things can be wrong with a parameter, and they are kept apart (spec page search, Handling Errors). What the store
 does not know or not support is an error under strict handling, and is left out and reported as a warning under lenient
-handling. A value that is wrong is an error always. An empty parameter is neither: the page has it ignored.
+handling; but a modifier, a named query and a `_filter` change what is asked, and are an error always ("SHALL reject",
+"SHALL refuse"). So is a value that is wrong. An empty parameter is neither: the page has it ignored.
 
 `Query.issues` has all of them, so that a caller hears of everything at once; `plan` refuses a query with an error among
 them.
@@ -40,7 +41,6 @@ CONTAINED = ("false", "true", "both")
 
 # What FHIR defines for every search and this store does not do yet.
 _NOT_YET = {
-    "_query": "named queries",
     "_type": "searching several types from within one (search the system)",
     "_score": "a relevance that results could be sorted by",
 }
@@ -152,6 +152,8 @@ class _Reader:
     def read(self, name: str, value: str) -> None:
         try:
             self._read(name, value)
+        except chaining.UnsupportedModifier as error:
+            self._issues += [replace(issue, expression=name[:200]) for issue in error.issues]
         except InvalidSearch as error:
             for issue in error.issues:
                 self._refused(name, issue)
@@ -164,13 +166,15 @@ class _Reader:
         elif control is None:
             self._ask(name, base, modifier, value)
         elif modifier:
-            self._unsupported(name, f"{base} takes no modifier")
+            raise chaining.UnsupportedModifier(f"{base} takes no modifier")
         else:
             control(self, base, value)
 
     def _ask(self, name: str, base: str, modifier: str, value: str) -> None:
         if base in _NOT_YET:
             self._unsupported(name, f"{_NOT_YET[base]} ({base}) is not supported yet")
+        elif base == "_query":
+            self._wrong(name, "named queries (_query) are not supported yet", "not-supported")
         elif base == "_has":
             self._reverse_chain(name, value)
         elif name == "_list":
@@ -223,10 +227,9 @@ class _Reader:
     def _filter(self, name: str, value: str) -> None:
         try:
             expression = filter_expression.parse(value)
+            self._add(name, value, filter_of(value, expression, self._type, self._definitions))
         except InvalidSearch as error:
             self._issues += [replace(issue, expression=name) for issue in error.issues]
-        else:
-            self._add(name, value, filter_of(value, expression, self._type, self._definitions))
 
     def _count(self, name: str, values: int) -> None:
         self._values += values
@@ -292,8 +295,8 @@ class _Reader:
     def _include(self, name: str, base: str, modifier: str, value: str) -> None:
         # `:recurse` is what `:iterate` was called before R4.
         if modifier not in ("", "iterate", "recurse"):
-            self._unsupported(name, f"{base} takes :iterate, not :{modifier[:40]}")
-            return
+            said = f"{base} takes :iterate, not :{modifier[:40]}"
+            raise chaining.UnsupportedModifier(said)
         reverse = base == "_revinclude"
         parts = value.split(",")
         self._count(name, len(parts))

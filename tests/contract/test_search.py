@@ -492,15 +492,16 @@ def test_refuses_all_at_once(filled: Any) -> None:
 
 
 def test_leaves_out_and_says_so_when_lenient(filled: Any) -> None:
-    found = filled.search("Patient", "foo=1&gender=female&name:text=x", handling="lenient")
+    found = filled.search("Patient", "foo=1&gender=female&organization.foo=x", handling="lenient")
     assert [match.id for match in found.matches] == ["p1"]
     assert [(issue.severity, issue.expression) for issue in found.issues] == [
         ("warning", "foo"),
-        ("warning", "name:text"),
+        ("warning", "organization.foo"),
     ]
     assert found.parameters == [("gender", "female")]
-    with pytest.raises(InvalidSearch):
-        filled.search("Patient", "birthdate=x", handling="lenient")
+    for wrong in ("birthdate=x", "name:text=x", "_query=x", "_filter=foo eq 1"):
+        with pytest.raises(InvalidSearch):
+            filled.search("Patient", wrong, handling="lenient")
 
 
 # Type, query, the ids in their order.
