@@ -150,6 +150,13 @@ class TooLarge(FhirError):
     code = "too-long"
 
 
+class AddressTooLong(FhirError):
+    """414: the address of a request exceeds the set limit."""
+
+    status = 414
+    code = "too-long"
+
+
 class Unprocessable(FhirError):
     """422: well-formed, and against the rules of its type; every problem is one issue."""
 

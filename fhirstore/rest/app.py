@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import Receive, Scope, Send
 
 from fhirstore.definitions import definitions
-from fhirstore.errors import FhirError, MethodNotAllowed, NotFound, TooLarge
+from fhirstore.errors import AddressTooLong, FhirError, MethodNotAllowed, NotFound
 from fhirstore.rest import addresses, responses
 from fhirstore.rest.capability_statement import UNADDRESSED, Statements
 from fhirstore.rest.content import ClientGone
@@ -132,11 +132,13 @@ class Facade:
         return await response.in_the_form_of(request)
 
     def _path(self, request: Request) -> bytes:
-        """The path below the service base. Raises NotFound for one that is not below it, and TooLarge."""
+        """The path below the service base. Raises NotFound for one that is not below it, and AddressTooLong."""
         scope = request.scope
         path = scope.get("raw_path") or quote(scope["path"]).encode()
-        if len(path) + len(scope["query_string"]) > self._settings.address_limit:
-            raise TooLarge("the address is too long; POST to _search takes parameters as content")
+        limit = self._settings.address_limit
+        if len(path) + len(scope["query_string"]) > limit:
+            hint = "; POST to _search takes parameters as content" if len(path) <= limit else ""
+            raise AddressTooLong(f"an address may have up to {limit} bytes here{hint}")
         prefix = (scope.get("root_path", "") + self._settings.base_path).encode()
         below: bytes = path[len(prefix) :]
         if not path.startswith(prefix) or below[:1] not in (b"", b"/"):

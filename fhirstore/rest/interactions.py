@@ -25,7 +25,7 @@ from fhirstore.rest.addresses import Kind
 from fhirstore.rest.capability_statement import Statements
 from fhirstore.rest.request import Request
 from fhirstore.rest.responses import Response
-from fhirstore.search.subsetting import SUMMARIES, Subset, element_names
+from fhirstore.search.subsetting import SUMMARIES, Subset, element_names, subset_of
 from fhirstore.versions import HistoryPage, Version
 
 if TYPE_CHECKING:
@@ -70,18 +70,14 @@ def _take_subset(request: Request) -> Subset:
     summary, request.pairs = queries.take(request.pairs, "_summary")
     type = request.address.type
     assert type is not None
-    names = tuple(name for name in (elements or "").split(",") if name)
-    known = element_names(type, definitions(request.versions[0]))
-    if unknown := [name for name in names if name not in known]:
-        said = f"{type} has no element {unknown[0][:80]!r}"
-        raise BadRequest(said, code="value", expression="_elements")
+    names = element_names(elements or "", type, definitions(request.versions[0]))
     if summary == "count":
         said = "_summary=count is not supported with a read; it is with a search"
         raise NotImplementedByStore(said, expression="_summary")
     if summary is not None and summary not in SUMMARIES:
         said = f"_summary is true, text, data or false here, not {summary[:40]!r}"
         raise BadRequest(said, code="value", expression="_summary")
-    return Subset(names, summary)
+    return subset_of(names, summary)
 
 
 def _part(version: Version, subset: Subset) -> Version:

@@ -25,7 +25,7 @@ from fhirstore.search.filter_reading import filter_of
 from fhirstore.search.inclusion import Inclusion
 from fhirstore.search.inclusion import read as inclusion_of
 from fhirstore.search.query_string import Pairs, as_pairs
-from fhirstore.search.subsetting import SUMMARIES, WHOLE, Subset, element_names
+from fhirstore.search.subsetting import SUMMARIES, WHOLE, Subset, element_names, subset_of
 
 Handling = Literal["strict", "lenient"]
 Total = Literal["none", "estimate", "accurate"]
@@ -356,23 +356,20 @@ class _Reader:
         self._one_of(name, value, SUMMARIES)
 
     def elements(self, name: str, value: str) -> None:
-        # With or without the type before them: `Patient.name` says the same of a search for patients.
-        names = [part.removeprefix(f"{self._type}.") for part in value.split(",") if part]
-        known = element_names(self._type, self._definitions)
-        unknown = [part for part in names if part not in known]
-        if unknown:
-            self._wrong(name, f"{self._type} has no element {unknown[0][:80]!r}")
-        elif names and self._once(name):
+        names = element_names(value, self._type, self._definitions)
+        if names and self._once(name):
             self._controls[name] = ",".join(names)
 
     def _subset(self) -> Subset:
         elements = self._controls.get("_elements", "")
         summary = self._controls.get("_summary")
-        if elements and summary not in (None, "false", "count"):
-            self._wrong("_elements", "_elements and _summary exclude each other")
         if summary == "text" and self._inclusions:
             self._wrong("_summary", "_summary=text and _include exclude each other")
-        return Subset(tuple(elements.split(",")) if elements else (), summary)
+        try:
+            return subset_of(tuple(elements.split(",")) if elements else (), summary)
+        except InvalidSearch as error:
+            self._issues += error.issues
+            return WHOLE
 
     def page(self, name: str, value: str) -> None:
         if self._page not in (None, value):

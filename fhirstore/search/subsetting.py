@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhirstore.definitions import Definitions, Element
+from fhirstore.errors import InvalidSearch
 
 SUBSETTED = {
     "system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
@@ -48,9 +49,22 @@ class Subset:
 WHOLE = Subset()
 
 
-def element_names(type: str, definitions: Definitions) -> frozenset[str]:
-    """The names that `_elements` takes for a type."""
-    return frozenset(definitions.types[type].elements)
+def element_names(value: str, type: str, definitions: Definitions) -> tuple[str, ...]:
+    """The elements that `_elements` names, with or without the type before them. Raises InvalidSearch."""
+    names = tuple(part.removeprefix(f"{type}.") for part in value.split(",") if part)
+    for name in names:
+        if name not in definitions.types[type].elements:
+            said = f"{type} has no element {name[:80]!r}"
+            raise InvalidSearch(said, code="value", expression="_elements")
+    return names
+
+
+def subset_of(elements: tuple[str, ...], summary: str | None) -> Subset:
+    """What both ask together. Raises InvalidSearch where they exclude each other."""
+    if elements and summary not in (None, "false", "count"):
+        said = "_elements and _summary exclude each other"
+        raise InvalidSearch(said, code="value", expression="_elements")
+    return Subset(elements, summary)
 
 
 def _by_key(type: str, definitions: Definitions) -> dict[str, Element]:

@@ -427,6 +427,10 @@ ANSWERS = [
     Asked("GET", "Patient/known?_elements=name", 200),
     Asked("GET", "Patient/known?_summary=true", 200),
     Asked("GET", "Patient/known?_elements=nothing", 400, "value"),
+    Asked("GET", "Patient/known?_elements=Patient.name", 200),
+    Asked("GET", "Patient/known?_elements=name,Observation.status", 400, "value"),
+    Asked("GET", "Patient/known?_elements=name&_summary=true", 400, "value"),
+    Asked("GET", "Patient/known?_elements=name&_summary=false", 200),
     Asked("GET", "Patient/known?_summary=some", 400, "value"),
     Asked("GET", "Patient/known?_summary=count", 501, "not-supported"),
     Asked("GET", "Patient?organization.name=x", 200),
@@ -454,7 +458,8 @@ ANSWERS = [
     Asked("GET", "Patient/a_b", 400, "value"),
     Asked("GET", "Patient/" + "a" * 65, 400, "value"),
     Asked("GET", "Patient/%zz", 400, "value"),
-    Asked("GET", "Patient?name=" + "a" * 17_000, 413, "too-long"),
+    Asked("GET", "Patient?name=" + "a" * 17_000, 414, "too-long"),
+    Asked("GET", "Patient/" + "a" * 17_000, 414, "too-long"),
     Asked("GET", "../elsewhere", 404, "not-found"),
     # Content.
     posted(b"", 400, "structure"),
@@ -955,7 +960,7 @@ def test_content_of_unknown_length_has_a_largest_size(
 def test_an_address_that_is_too_long_may_be_posted(client: httpx.Client) -> None:
     ids = ",".join(["known", *(f"n{number:08}" for number in range(3000))])
     put(client, "known")
-    assert client.get(f"Patient?_id={ids}").status_code == 413
+    assert client.get(f"Patient?_id={ids}").status_code == 414
     found = entries(client.post("Patient/_search", content=f"_id={ids}", headers=FORM))
     assert [e["resource"]["id"] for e in found] == ["known"]
 
@@ -1128,6 +1133,17 @@ def test_a_search_by_post_is_one_by_get(client: httpx.Client, address: str, form
     by_post = client.post(f"Organization/_search?{address}", content=form, headers=FORM)
     assert len(entries(by_get)) == 1
     assert by_post.json() == by_get.json()
+
+
+@pytest.mark.parametrize(
+    ("address", "helps"),
+    [("Patient?name=" + "a" * 17_000, True), ("a" * 17_000 + "?name=x", False)],
+)
+def test_a_search_that_is_too_long_can_be_posted(
+    client: httpx.Client, address: str, helps: bool
+) -> None:
+    (issue,) = check_outcome(client.get(address))
+    assert ("_search" in issue["diagnostics"]) == helps
 
 
 LENIENT = {"Prefer": "handling=lenient"}
