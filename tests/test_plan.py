@@ -23,6 +23,7 @@ from fhirstore.search.conditions import (
     Ranges,
     Within,
 )
+from fhirstore.search.order import Place
 from fhirstore.search.parameter_type import Asking
 from fhirstore.search.plan import Plan, plan
 from fhirstore.search.query import parse
@@ -114,6 +115,7 @@ CONDITIONS: list[tuple[str, str, list[Condition]]] = [
     ("ValueSet", "url=http://a,b", [Among("search.url", ("http://a", "b"))]),
     ("ValueSet", "url:below=http://a/b", [Either((
         Among("search.url", ("http://a/b",)), Within("search.url", at_least="http://a/b/", less_than="http://a/b0")))]),
+    ("ValueSet", "url:below=http://a/b/", [Within("search.url", at_least="http://a/b/", less_than="http://a/b0")]),
     ("ValueSet", "url:above=http://a/b", [Among("search.url", ("http://a/b", "http://a", "http://a/"))]),
     ("Observation", "subject:identifier=s|v", [Element("links", All((
         Among("identifier", ("s|v",)), Among("path", ("subject",)))))]),
@@ -209,6 +211,14 @@ ORDERS = [
     ("Patient", "birthdate=sa2020&gender=male", ("_id",), True),
     ("Observation", "value-quantity=gt5", ("search.value-quantity.value", "_id"), True),
     ("Patient", "family=a", ("_id",), True),
+    # So do alternatives on one field that holds one value.
+    ("ValueSet", "url:below=http://a/b", ("search.url", "_id"), True),
+    ("ValueSet", "url:below=http://a/b&status=draft", ("_id",), True),
+    ("Observation", "value-quantity=lt1,gt5", ("search.value-quantity.value", "_id"), True),
+    ("Observation", "value-quantity=ne5", ("search.value-quantity.value", "_id"), True),
+    ("Patient", "family=a,b", ("_id",), True),
+    ("Patient", "birthdate=ne2020", ("_id",), True),
+    ("Patient", "_profile:below=http://a/b", ("_id",), True),
     ("Patient", "_sort=_id", ("_id",), False),
     ("Patient", "_sort=-_id", ("-_id",), False),
     ("Patient", "_sort=birthdate", ("search.birthdate.start", "_id"), False),
@@ -227,6 +237,18 @@ def test_orders(type: str, query: str, order: tuple[str, ...], by_default: bool)
     words = tuple("+".join(sorted(word.split("+"))) for word in made.order_in_words())
     assert words == tuple("+".join(sorted(word.split("+"))) for word in order)
     assert made.by_default is by_default
+
+
+def test_what_lies_before_a_page_is_asked_of_no_alternative() -> None:
+    made = planned("ValueSet", "url:below=http://a/b")
+    inside = Within("search.url", more_than="http://a/b/c", less_than="http://a/b0")
+    assert [phase.conditions for phase in made.phases(Place(("http://a/b/c",), "x"))] == [
+        (Among("search.url", ("http://a/b/c",)), Within("_id", more_than="x")),
+        (inside,),
+    ]
+    assert [phase.conditions for phase in made.phases(Place(("http://a/b",), "x"))][1] == (
+        Within("search.url", at_least="http://a/b/", less_than="http://a/b0"),
+    )
 
 
 # Where no server could give the order, the searcher compares.

@@ -191,6 +191,17 @@ Condition = (
 )
 
 
+def bounded(condition: Condition) -> str | None:
+    """The field that `condition` says to lie between bounds, or within one of several, and says nothing else of; None
+    else."""
+    if isinstance(condition, Within):
+        return condition.field
+    if isinstance(condition, Either):
+        fields = {p.field if isinstance(p, Among | Within) else None for p in condition.conditions}
+        return fields.pop() if len(fields) == 1 else None
+    return None
+
+
 def either(conditions: Sequence[Condition]) -> Condition:
     """That one of `conditions` is met: the one itself where there is one, Never where there is none."""
     possible = tuple(condition for condition in conditions if condition != Never())

@@ -26,8 +26,10 @@ from fhirstore.search.conditions import (
     Ranges,
     Value,
     Within,
+    bounded,
     either,
 )
+from fhirstore.search.filter import is_single
 from fhirstore.search.tightening import tighten
 
 # What is longer has `long` in its document. Of Synthea's observations that is none, of its encounters 4 %.
@@ -85,22 +87,36 @@ def narrowed(
 
 
 def within_bounds(conditions: Iterable[Condition], single: frozenset[str]) -> tuple[Condition, ...]:
-    """The same, tight, with what is asked of the starts beside ranges put into each of them; `(Never(),)` for none."""
+    """The same, tight; with what is asked of a field beside alternatives on that field put into each of them, since behind
+    a page what lies before it is not asked any more. `(Never(),)` for none."""
     tight = tighten(conditions, single)
-    ranges = next((condition for condition in tight if isinstance(condition, Ranges)), None)
-    beside = [
-        c for c in tight if isinstance(c, Among | Within) and ranges and c.field == ranges.field
-    ]
-    if ranges is None or not beside:
-        return tight
-    ways = [tighten((*beside, way), single) for way in ranges.conditions]
+    for condition in tight:
+        field = _field_of(condition, single)
+        beside = [c for c in tight if isinstance(c, Among | Within) and c.field == field]
+        if isinstance(condition, Either) and beside:
+            others = (c for c in tight if c != condition and c not in beside)
+            return (*_with(condition, beside, single), *others)
+    return tight
+
+
+def _field_of(condition: Condition, single: frozenset[str]) -> str | None:
+    """The field on which alternatives have their bounds, where it holds one value."""
+    if isinstance(condition, Ranges):
+        return condition.field
+    field = bounded(condition)
+    return field if field is not None and is_single(single, field) else None
+
+
+def _with(
+    alternatives: Either, beside: Sequence[Condition], single: frozenset[str]
+) -> tuple[Condition, ...]:
+    ways = [tighten((*beside, way), single) for way in alternatives.conditions]
     possible = [way for way in ways if Never() not in way]
-    if not possible:
-        return (Never(),)
-    others = tuple(c for c in tight if c != ranges and c not in beside)
-    if len(possible) == 1:
-        return (*possible[0], *others)
-    return (Ranges(tuple(map(All, possible)), ranges.field), *others)
+    if len(possible) < 2:
+        return possible[0] if possible else (Never(),)
+    if isinstance(alternatives, Ranges):
+        return (Ranges(tuple(map(All, possible)), alternatives.field),)
+    return (Either(tuple(way[0] if len(way) == 1 else All(way) for way in possible)),)
 
 
 def _parts(own: Sequence[Condition], field: str, single: frozenset[str]) -> list[_Range]:

@@ -27,7 +27,7 @@ from fhirstore.search.conditions import (
     Element,
     Never,
     Not,
-    Within,
+    bounded,
 )
 from fhirstore.search.criteria import Asked, Combined, as_written
 from fhirstore.search.criterion_conditions import condition_of
@@ -236,8 +236,9 @@ def _cheapest_order(
     if any(_equalities(conditions)):
         return Order()
     for condition in conditions:
-        if isinstance(condition, Within) and is_single(single, condition.field):
-            return Order((SortKey(condition.field, (condition.field,), always=True),))
+        field = bounded(condition)
+        if field is not None and is_single(single, field):
+            return Order((SortKey(field, (field,), always=True),))
     return Order()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fhirstore.references import parse
-from fhirstore.search.conditions import All, Among, Condition, Either, Matches, Not, Within
+from fhirstore.search.conditions import All, Among, Condition, Either, Matches, Not, Within, either
 from fhirstore.search.escapes import unescape
 from fhirstore.search.filter import escaped
 from fhirstore.search.parameter_type import (
@@ -46,7 +46,7 @@ def _ask(target: Target, modifier: str | None, values: Sequence[str], asking: As
     wanted = tuple(dict.fromkeys(uri for text in said for uri in _meant(target, text, asking)))
     if modifier == "below":
         places = [place for uri in wanted for place in _below(target, uri)]
-        return Either(tuple(dict.fromkeys(places)))
+        return either([*dict.fromkeys(places)])
     if modifier == "above":
         return Among(target.field, tuple(dict.fromkeys(p for uri in wanted for p in _above(uri))))
     return Among(target.field, wanted)
@@ -69,7 +69,8 @@ def _below(target: Target, uri: str) -> Iterator[Condition]:
         yield from versions(target.field, uri)
         return
     base = uri.rstrip("/")
-    yield Among(target.field, (uri,))
+    if not uri.endswith("/"):
+        yield Among(target.field, (uri,))
     # "0" follows "/".
     yield Within(target.field, at_least=f"{base}/", less_than=f"{base}0")
 

@@ -607,6 +607,39 @@ def test_pages_neither_lose_nor_repeat_what_stays(store: Any, sort: str) -> None
     assert sorted(stayed) == [f"s{number:02}" for number in range(12)]
 
 
+@pytest.mark.parametrize(
+    ("type", "query", "expected"),
+    [
+        ("ValueSet", "url:below=http://a/b", "b2 b1 d c e"),
+        ("ValueSet", "url:below=http://a/b,http://a/b/c", "b2 b1 d c e"),
+        ("Observation", "value-quantity=lt2,gt3", "o1 o0 o4 o5"),
+    ],
+)
+def test_alternatives_on_one_field_give_the_order(
+    store: Any, type: str, query: str, expected: str
+) -> None:
+    urls = {
+        "b2": "http://a/b",
+        "b1": "http://a/b/",
+        "d": "http://a/b/a",
+        "c": "http://a/b/c",
+        "e": "http://a/b/c/d",
+    }
+    for id, url in {**urls, "f": "http://a/bc", "g": "http://a"}.items():
+        store.update({"resourceType": "ValueSet", "id": id, "url": url, "status": "draft"})
+    for number in range(6):
+        store.update({"resourceType": "Observation", "id": f"o{number}", "status": "final", "code": {"text": "x"},
+                      "valueQuantity": {"value": 1 - number if number < 2 else number}})  # fmt: skip
+    found, token = [], None
+    while True:
+        page = store.search(type, f"{query}&_count=1", page=token)
+        found += [match.id for match in page.matches]
+        token = page.next
+        if token is None:
+            break
+    assert found == expected.split()
+
+
 def test_explains(filled: Any, kind: str) -> None:
     if kind == "mongomock":
         pytest.skip("mongomock explains nothing")
