@@ -130,6 +130,19 @@ def _without_dots(path: str) -> str:
     return "/".join(kept)
 
 
+# A resource's type and id.
+Named = tuple[str, str]
+_named = re.compile(
+    r".*/(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9\-.]{1,64})(?:/_history/[^/]*)?", re.DOTALL
+).fullmatch
+
+
+def named(iri: str) -> Named | None:
+    """The resource whose address this is on whatever server (`.../Patient/1`), None where it is no such address."""
+    found = _named(iri)
+    return None if found is None else (found["type"], found["id"])
+
+
 class Addresses:
     """The nodes and links of one base (spec page rdf, Representing References)."""
 
@@ -144,6 +157,11 @@ class Addresses:
         if self._below is None or type(logical_id) is not str:
             return None
         return absolute(f"{self._below}{resource_type}/{logical_id}")
+
+    def reference(self, iri: str) -> str:
+        """What a resource says that leads to `iri`."""
+        below = iri.removeprefix(self._below or "")
+        return below if self.link(below) == iri else iri
 
     def _link(self, reference: str) -> str | None:
         """Where a reference or a canonical leads: nowhere for `#x`, `urn:uuid:...` and bare names."""

@@ -24,6 +24,7 @@ _line = re.compile(rf"{_SPACE}(?:{_TRIPLE})?(?:#[^\r\n]*+)?(?:[\r\n]++|\Z)|(.++)
 def parse(text: str) -> Graph:
     """The graph of a document. Raises MalformedContent with the line of what is wrong."""
     text = text.removeprefix("\ufeff")
+    has_escapes = "\\" in text
     graph = Graph()
     subjects, labelled = graph.subjects, graph.labelled
     for count, found in enumerate(_line.findall(text)):
@@ -32,12 +33,14 @@ def parse(text: str) -> Graph:
                 _fail(text, count, "this is no triple")
             continue
         iri, label, predicate, to_iri, to_label, said, datatype, language, _ = (
-            _unescaped(found, text, count) if "\\" in "".join(found) else found
+            _unescaped(found, text, count) if has_escapes and "\\" in "".join(found) else found
         )
         node: Edges = labelled.setdefault(label, {}) if label else subjects.setdefault(iri, {})
-        term: Term = to_iri or (said, datatype or language.lower() or _STRING)
-        if to_label:
-            term = labelled.setdefault(to_label, {})
+        term: Term = (
+            labelled.setdefault(to_label, {})
+            if to_label
+            else to_iri or (said, datatype or language.lower() or _STRING)
+        )
         objects = node.get(predicate)
         if objects is None:
             objects = node[predicate] = []

@@ -62,7 +62,8 @@ class Projection:
 
     def read(self, graph: Graph) -> dict[str, Any]:
         """The resource at the tree root of `graph`."""
-        reading = self._release.reading(self._release.reading_plans, graph, self._choice_types)
+        release = self._release
+        reading = release.reading(release.reading_plans, graph, self._choice_types, self._addresses)
         return reading.resource()
 
 

@@ -2,23 +2,28 @@
 
 Only FHIR's own statements are read: what any agent may have added beside them (classes of codings, `fhir:link`, the
 header of an ontology) is passed over, and what is no element is an error, since nothing is to be lost in silence. So is
-what is no tree: a node that two others lead to, or that leads to itself.
+what is no tree: a node that two others lead to, that leads to itself, or of which FHIR says something and to which nothing
+leads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any, TypeVar
 
 from fhirstore.errors import MalformedContent
 from fhirstore.json_text import MAX_DEPTH
 from fhirstore.rdf.graph import Edges, Graph, Term
+from fhirstore.rdf.iris import Addresses, Named, named
 from fhirstore.rdf.misfit import Misfit
 from fhirstore.rdf.reading_plans import ReadingPlan, ReadingPlans, ReadingStep
 from fhirstore.rdf.vocabulary import FHIR, NODE_ROLE, RDF_TYPE
 
 Object = dict[str, Any]
 _Read = TypeVar("_Read")
+
+_NO_TREE = "a node that stands in two places, or within itself"
 
 
 class Reading:
@@ -28,15 +33,26 @@ class Reading:
     # What may be said of a node and is no element of it; of a primitive's node, also its value.
     beside: frozenset[str] = frozenset({RDF_TYPE, NODE_ROLE, FHIR + "concept"})
     beside_values: frozenset[str]
+    # Those that say where a reference leads, which is to an IRI: elements may have the same name.
+    links: tuple[str, ...]
     # In the order of `Kind`.
     _readers: tuple[Callable[..., None], ...]
 
-    def __init__(self, plans: ReadingPlans, graph: Graph, choice_types: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        plans: ReadingPlans,
+        graph: Graph,
+        choice_types: Mapping[str, str],
+        addresses: Addresses,
+    ) -> None:
         self._plans = plans
         self._graph = graph
         self._choice_types = choice_types
+        self._addresses = addresses
         self._depth = 0
         self._seen: set[int] = set()
+        # Else a node stands where it was written, and nowhere else.
+        self._has_labels = bool(graph.labelled)
 
     def __init_subclass__(cls) -> None:
         # Functions and not bound methods: those would lead back to the reading, and it and its graph would have to wait
@@ -66,11 +82,45 @@ class Reading:
         type_ = ""
         try:
             type_ = self._type_of(roots[0])
-            return self._resource(roots[0])
+            found = self._resource(roots[0])
+            self._check_address(roots[0], type_, found.get("id"))
         except Misfit as misfit:
             if type_:
                 misfit.under(type_)
             raise misfit.as_error() from None
+        self._check_rest()
+        return found
+
+    def _check_address(self, root: Edges, type_: str, id_: object) -> None:
+        """A node that is the address of one resource says no other: which of the two was meant?"""
+        iri = self._name_of(root)
+        if (
+            id_ is not None
+            and not iri.endswith(f"/{id_}")
+            and named(iri) not in (None, (type_, id_))
+        ):
+            misfit = Misfit(f"it is {str(id_)[:80]!r}, and the node <{iri[:200]}>")
+            misfit.under("id")
+            raise misfit
+
+    def _check_rest(self) -> None:
+        """Nothing that FHIR says is left over."""
+        graph, seen = self._graph, self._seen
+        nodes = chain(graph.subjects.values(), graph.labelled.values(), graph.unnamed)
+        for node in [node for node in nodes if id(node) not in seen]:
+            for predicate, objects in node.items():
+                if predicate.startswith(FHIR) and not self._is_beside(
+                    predicate, objects, self.beside
+                ):
+                    name = self._name_of(node) or "a blank node"
+                    raise MalformedContent(
+                        f"nothing in the resource leads to {name[:200]}, of which <{predicate[:200]}> is said"
+                    )
+
+    def _name_of(self, node: Edges) -> str:
+        """Its IRI or its label, "" if it has neither."""
+        names = chain(self._graph.subjects.items(), self._graph.labelled.items())
+        return next((name for name, other in names if other is node), "")
 
     def _resource(self, node: Edges) -> Object:
         type_ = self._type_of(node)
@@ -98,9 +148,10 @@ class Reading:
 
     def _fill(self, node: Edges, plan: ReadingPlan, out: Object, beside: frozenset[str]) -> Object:
         """Put what is said of `node` into `out`, in the order of the elements."""
-        if id(node) in self._seen:
-            raise Misfit("a node that stands in two places, or within itself")
-        self._seen.add(id(node))
+        seen, key = self._seen, id(node)
+        if key in seen:
+            raise Misfit(_NO_TREE)
+        seen.add(key)
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise Misfit(f"nested deeper than {MAX_DEPTH} levels")
@@ -111,7 +162,8 @@ class Reading:
             for predicate, objects in node.items():
                 step = steps.get(predicate)
                 if step is None:
-                    self._pass_over(predicate, objects, beside)
+                    if predicate not in beside or predicate in self.links:
+                        self._pass_over(predicate, objects, beside)
                     continue
                 if step.order < last:
                     is_in_order = False
@@ -128,20 +180,54 @@ class Reading:
         return dict(sorted(out.items(), key=lambda entry: order[entry[0]]))
 
     def _pass_over(self, predicate: str, objects: list[Term], beside: frozenset[str]) -> None:
-        if predicate not in beside:
+        if not self._is_beside(predicate, objects, beside):
             raise Misfit(f"there is no element <{predicate}> here")
+
+    def _is_beside(self, predicate: str, objects: list[Term], beside: frozenset[str]) -> bool:
+        if predicate in self.links:
+            return all(type(target) is str for target in objects)
+        return predicate in beside
 
     def _object(self, step: ReadingStep, node: Term) -> Object:
         if type(node) is not dict:
             raise Misfit(f"a blank node is expected, and {_said(node)} stands there")
-        found = self._fill(node, step.plan or self._plans.below(step), {}, self.beside)
+        plan = step.plan or self._plans.below(step)
+        found = self._fill(node, plan, {}, self.beside)
+        if step.type == "Reference":
+            found = self._with_link(node, plan, found)
         if not found:
             raise Misfit("a node of which nothing is said, and nodes are never empty")
+        return found
+
+    def _with_link(self, node: Edges, plan: ReadingPlan, found: Object) -> Object:
+        """A reference whose node leads somewhere: if it says nothing else, it is a reference to there.
+
+        A link is what somebody made of the reference for the graph at hand (spec page rdf, Representing References), and need
+        not be the address that we would make; but it is not the one of another resource.
+        """
+        links: list[Any] = []
+        for name in self.links:
+            links += node.get(name, ())
+        if "reference" in found:
+            reference = found["reference"]
+            for link in links:
+                if not link.endswith(reference) and _differ(named(link), named(f"/{reference}")):
+                    raise Misfit(
+                        f"a fhir:link to <{link[:200]}> and a reference to another resource"
+                    )
+        elif links:
+            if len(set(links)) > 1:
+                raise Misfit("several fhir:link, and no reference")
+            order = plan.order
+            found["reference"] = self._addresses.reference(links[0])
+            return dict(sorted(found.items(), key=lambda entry: order[entry[0]]))
         return found
 
     def _one(self, objects: list[Term]) -> Term:
         """The object of what can stand only once. The same triple twice is one triple."""
         first = objects[0]
+        if len(objects) == 1:
+            return first
         is_node = type(first) is dict or type(first) is list
         if all(other is first or not (is_node or other != first) for other in objects):
             return first
@@ -153,6 +239,11 @@ class Reading:
             raise Misfit(f"a blank node is expected, and {_said(node)} stands there")
         found = node.get(self.value_predicate)
         if found is not None and len(found) == len(node) == 1 and type(found[0]) is tuple:
+            if self._has_labels:
+                seen, key = self._seen, id(node)
+                if key in seen:
+                    raise Misfit(_NO_TREE)
+                seen.add(key)
             return step.value(found[0]), None
         value = None if found is None else step.value(self._literal(found))
         plan = step.plan or self._plans.below(step)
@@ -237,6 +328,10 @@ class Reading:
     def _ordered(self, objects: list[Term]) -> list[Term]:
         """The items of what can stand more than once, in their order."""
         raise NotImplementedError
+
+
+def _differ(one: Named | None, other: Named | None) -> bool:
+    return one is not None and other is not None and one != other
 
 
 def _said(term: Term) -> str:

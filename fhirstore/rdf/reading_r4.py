@@ -14,7 +14,8 @@ _INDEX = FHIR + "index"
 
 class R4Reading(Reading):
     value_predicate = _VALUE
-    beside = Reading.beside | {_INDEX, FHIR + "link"}
+    links = (FHIR + "link",)
+    beside = Reading.beside.union(links, {_INDEX})
     beside_values = beside | {_VALUE}
 
     def _xhtml(self, step: ReadingStep, objects: list[Term], out: Object) -> None:

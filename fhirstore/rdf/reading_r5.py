@@ -15,25 +15,19 @@ from fhirstore.rdf.reading_plans import ReadingPlan, ReadingStep
 from fhirstore.rdf.vocabulary import FHIR
 
 _VALUE = FHIR + "v"
-_LINKS = (FHIR + "link", FHIR + "l")
 
 
 class R5Reading(Reading):
     value_predicate = _VALUE
     # The node whose elements are being read.
     _owner: Edges = {}  # noqa: RUF012 - replaced, and never changed
-    beside = Reading.beside.union(_LINKS)
+    links = (FHIR + "link", FHIR + "l")
+    beside = Reading.beside.union(links)
     beside_values = beside | {_VALUE}
 
     def _type_name(self, class_name: str) -> str:
         """A resource with modifier extensions is of the class `fhir:_Patient`."""
         return class_name.removeprefix("_")
-
-    def _pass_over(self, predicate: str, objects: list[Term], beside: frozenset[str]) -> None:
-        """`link` is also the name of elements: it leads somewhere only where its object is an IRI."""
-        if predicate in _LINKS and not all(type(target) is str for target in objects):
-            raise Misfit(f"there is no element <{predicate}> here")
-        super()._pass_over(predicate, objects, beside)
 
     def _ordered(self, objects: list[Term]) -> list[Term]:
         found = items(self._one(objects))

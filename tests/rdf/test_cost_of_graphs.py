@@ -13,7 +13,7 @@ import pytest
 from fhirstore.definitions import definitions
 from fhirstore.errors import MalformedContent
 from fhirstore.rdf import Options, Projection, parsing, parsing_ntriples
-from tests.rdf.cases import PREFIXES
+from tests.rdf.cases import PREFIXES, graph
 
 R4 = Projection(definitions("4.0"), Options(base="http://x/fhir"))
 FEW, MANY = 1_000, 8_000
@@ -106,6 +106,19 @@ def test_long_names_are_not_remembered() -> None:
         assert held() - before < 1_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_a_list_in_many_places_is_read_once() -> None:
+    """Each of a thousand names with the same thousand given names would be a million."""
+    cells = " ".join(
+        f'_:c{n} rdf:first [ fhir:v "x" ] ; rdf:rest _:c{n + 1} .' for n in range(1_000)
+    )
+    names = "[ fhir:given _:c0 ] " * 1_000
+    text = graph(
+        "Patient", f"fhir:name ( {names} )", f"{cells} _:c1000 rdf:first [] ; rdf:rest () ."
+    )
+    with pytest.raises(MalformedContent, match="two places"):
+        Projection(definitions("5.0")).from_turtle(text)
 
 
 def test_ntriples_of_one_node_with_several_roles() -> None:

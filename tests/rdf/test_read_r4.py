@@ -12,6 +12,7 @@ from tests.rdf.pairs import same
 
 DEFINITIONS = definitions("4.0")
 R4 = Projection(DEFINITIONS)
+ROOT = "fhir:nodeRole fhir:treeRoot"
 
 
 def read(text: str) -> dict[str, object]:
@@ -51,10 +52,22 @@ TAKEN = {
         ' fhir:CodeableConcept.text [ fhir:value "x" ; a xsd:string ] ]',
         '"maritalStatus": {"text": "x"}',
     ),
-    "links and concepts that anybody has added": (
-        'fhir:Patient.managingOrganization [ fhir:link <http://x/Organization/1> ; fhir:concept <http://y> ;'
-        ' fhir:Reference.display [ fhir:value "x" ] ]',
+    "concepts that anybody has added": (
+        'fhir:Patient.managingOrganization [ fhir:concept <http://y> ; fhir:Reference.display [ fhir:value "x" ] ]',
         '"managingOrganization": {"display": "x"}',
+    ),
+    "a link without a reference": (
+        'fhir:Patient.managingOrganization [ fhir:Reference.display [ fhir:value "x" ] ; fhir:link <http://x/Group/1> ]',
+        '"managingOrganization": {"reference": "http://x/Group/1", "display": "x"}',
+    ),
+    "nothing but a link": (
+        "fhir:Patient.managingOrganization [ fhir:link <urn:uuid:1> ]",
+        '"managingOrganization": {"reference": "urn:uuid:1"}',
+    ),
+    "a link that somebody made for another place": (
+        'fhir:Patient.managingOrganization [ fhir:link <http://y/z/Group/1>, <http://local/groups#1> ;'
+        ' fhir:Reference.reference [ fhir:value "Group/1/_history/2" ] ]',
+        '"managingOrganization": {"reference": "Group/1/_history/2"}',
     ),
     "values in other quotes": (
         "fhir:Patient.gender [ fhir:value 'male' ] ; fhir:Resource.id [ fhir:value '''a''' ] ;"
@@ -153,8 +166,28 @@ def test_relative_entries_are_found_below_the_base() -> None:
         read(text)
 
 
+def test_a_link_below_the_base_is_a_relative_reference() -> None:
+    based = Projection(DEFINITIONS, Options(base="http://x/fhir/"))
+    for link, reference in (
+        ("http://x/fhir/Organization/1", "Organization/1"),
+        ("http://x/other/Organization/1", "http://x/other/Organization/1"),
+        ("http://x/fhir/1", "http://x/fhir/1"),
+    ):
+        found = based.from_turtle(
+            graph("Patient", f"fhir:Patient.managingOrganization [ fhir:link <{link}> ]")
+        )
+        assert found["managingOrganization"] == {"reference": reference}
+        assert link in based.turtle(found)
+
+
+def test_a_node_says_the_id_or_none() -> None:
+    said = f'a fhir:Patient ; {ROOT} ; fhir:Resource.id [ fhir:value "1" ] .'
+    for iri in ("http://x/Patient/1", "http://x/Patient/1/_history/2", "urn:uuid:1", "http://x"):
+        assert read(f"{PREFIXES}<{iri}> {said}")["id"] == "1"
+    assert "id" not in read(f"{PREFIXES}<http://x/Patient/1> a fhir:Patient ; {ROOT} .")
+
+
 # What no resource is: the document, what is said, where.
-ROOT = "fhir:nodeRole fhir:treeRoot"
 REFUSED = {
     "nothing": ("", "no node", None),
     "no tree root": ("[] a fhir:Patient .", "no node", None),
@@ -253,6 +286,42 @@ REFUSED = {
     ),
     "two positions": (
         f"[] a fhir:Patient ; {ROOT} ; fhir:Patient.name [ fhir:index 0, 1 ] .", "more than once", "Patient.name",
+    ),
+    "a primitive's node in two places": (
+        f'[] a fhir:Patient ; {ROOT} ; fhir:Patient.gender _:c ; fhir:Resource.language _:c . _:c fhir:value "x" .',
+        "two places", "Patient.language",
+    ),
+    "a link to a text": (
+        f'[] a fhir:Patient ; {ROOT} ; fhir:Patient.managingOrganization [ fhir:link "Organization/1" ;'
+        ' fhir:Reference.display [ fhir:value "x" ] ] .',
+        "no element <http://hl7.org/fhir/link>", "Patient.managingOrganization",
+    ),
+    "several links and no reference": (
+        f"[] a fhir:Patient ; {ROOT} ; fhir:Patient.managingOrganization [ fhir:link <http://x>, <http://y> ] .",
+        "several fhir:link", "Patient.managingOrganization",
+    ),
+    "a link to another resource than the reference": (
+        f"[] a fhir:Patient ; {ROOT} ; fhir:Patient.managingOrganization [ fhir:link <http://x/Organization/2> ;"
+        ' fhir:Reference.reference [ fhir:value "Organization/1" ] ] .',
+        "to another resource", "Patient.managingOrganization",
+    ),
+    "a node that is another resource": (
+        f'<http://x/Patient/2> a fhir:Patient ; {ROOT} ; fhir:Resource.id [ fhir:value "1" ] .',
+        "it is '1', and the node <http://x/Patient/2>", "Patient.id",
+    ),
+    "an element of a node that hangs nowhere": (
+        f'[] a fhir:Patient ; {ROOT} . _:n fhir:Patient.birthDate [ fhir:value "1970" ] .',
+        "leads to _:n, of which <http://hl7.org/fhir/Patient.birthDate>", None,
+    ),
+    "an element of another subject": (
+        f'[] a fhir:Patient ; {ROOT} . <http://x> a fhir:Patient ; fhir:Patient.birthDate [ fhir:value "1970" ] .',
+        "leads to http://x,", None,
+    ),
+    "an element of nothing with a name": (
+        f'[] a fhir:Patient ; {ROOT} . [] fhir:Patient.birthDate [ fhir:value "1970" ] .', "leads to a blank node", None,
+    ),
+    "a value that hangs nowhere": (
+        f'[] a fhir:Patient ; {ROOT} . [ fhir:value "1970" ] .', "leads to a blank node", None,
     ),
     "a node in itself": (
         f"[] a fhir:Questionnaire ; {ROOT} ; fhir:Questionnaire.item _:i ."
