@@ -18,11 +18,15 @@ import pymongo
 import pytest
 from click.testing import CliRunner
 
-from fhirstore import Store
+from fhirstore import Store, json_text
 from fhirstore.cli import main
+from fhirstore.definitions import definitions
+from fhirstore.rdf import Projection, statements
 from tests.sample_data import fill
 
 pytest.importorskip("pyoxigraph")
+
+from fhirstore import sparql
 
 PAGE = (Path(__file__).parent.parent / "docs" / "rdf.md").read_text(encoding="utf-8")
 BASE = "http://localhost/fhir/"
@@ -183,6 +187,8 @@ def test_yes_and_no_and_graphs(ask: Any) -> None:
         ("ASK {}", "--over", "Patient/nobody"),
         ("ASK {}", "--over", "Nonsense"),
         ("ASK {}", "--base", "nowhere"),
+        ("SELECT (<http://x/f>(?s) AS ?x) { ?s ?p ?o }",),
+        ("SELECT (<http://x/f>(?s) AS ?x) { ?s ?p ?o }", "--format", "csv"),
     ],
 )
 def test_what_is_wrong_is_said(ask: Any, arguments: tuple[str, ...]) -> None:
@@ -205,10 +211,53 @@ def test_what_is_wrong_is_said(ask: Any, arguments: tuple[str, ...]) -> None:
         ("ASK { ?s a fhir:Observation. ?s a fhir:A.b.c. }", False),
         ("PREFIX fhir: <http://a.b.c/> ASK { FILTER (fhir:x = <http://a.b.c/x>) }", True),
         ("ASK { FILTER (1 < 2 && 'fhir:a.b.c' != 'x' && 3 > 2) }", True),
+        ("PREFIX : <http://a/> ASK { FILTER (:b.c.d = <http://a/b.c.d>) }", True),
+        ("PREFIX é: <http://a/> ASK { FILTER (é:b.ü.d = <http://a/b.ü.d>) }", True),
+        ("PREFIX a.b: <http://a/> ASK { FILTER (a.b:c.d.e = <http://a/c.d.e>) }", True),
+        ("ASK { FILTER (fhir:a\\.b.c%41.d = <http://hl7.org/fhir/a.b.c%41.d>) }", True),
+        ("ASK { _:a.b.c a ?service.}", True),
+        ("ASK { FILTER ('SERVICE' != 'x'@en-service) # SERVICE\n }", True),
+        ("ASK { VALUES ?x { fhir:ServiceRequest fhir:service <http://x/SERVICE> } }", True),
     ],
 )
 def test_names_may_have_dots(ask: Any, query: str, found: bool) -> None:
     assert ask(query, "--over", "Observation/w1") == f"{str(found).lower()}\n"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * { SERVICE <http://x/> { ?s ?p ?o } }",
+        "SELECT * { service silent <http://x/> { ?s ?p ?o } }",
+        "PREFIX : <http://x/> SELECT * { ?s ?p true SERVICE:a { ?s ?p ?o } }",
+        "SELECT * { ?s ?p 1e3SERVICE?service { ?s ?p ?o } }",
+    ],
+)
+def test_it_asks_nobody_else(ask: Any, query: str) -> None:
+    assert "SERVICE asks another server" in ask(query, status=1)
+
+
+def test_numbers_with_an_exponent_are_numbers() -> None:
+    """In FHIR they are decimals, and xsd:decimal has no exponent: Oxigraph would leave them out."""
+    projection = Projection(definitions("4.0"))
+    resources = [
+        {"resourceType": "Observation", "valueQuantity": {"value": json_text.parse(number)}}
+        for number in (b"1e3", b"-2.5E-1", b"7.50")
+    ]
+    note = {
+        "resourceType": "Basic",
+        "language": '"1e3"^^<http://www.w3.org/2001/XMLSchema#decimal>',
+    }
+    texts = [
+        statements.ntriples(projection, resource, number)
+        for number, resource in enumerate([*resources, note])
+    ]
+    store = sparql.load(texts)
+    query = "SELECT (SUM(?v) AS ?s) (MAX(?v) AS ?m) { ?q fhir:Quantity.value/fhir:value ?v }"
+    ((total, most),) = sparql.ask(store, query).rows()
+    assert (float(total), float(most)) == (1007.25, 1000)
+    ((said,),) = sparql.ask(store, "SELECT ?v { ?r fhir:Resource.language/fhir:value ?v }").rows()
+    assert said == note["language"]
 
 
 def test_without_oxigraph_it_says_what_to_install(

@@ -16,20 +16,20 @@ _BASE = (
 _START = f"{_BASE}_"
 _CHARS = f"{_START}\\-0-9\u00b7\u0300-\u036f\u203f\u2040"
 _ESCAPED = r"%[0-9A-Fa-f]{2}|\\[_~.\-!$&'()*+,;=/?#@%]"
-_WORD = f"[{_BASE}][{_CHARS}]*+(?:\\.++[{_CHARS}]++)*+"
-_LOCAL = f"(?:(?:[{_START}:0-9]|{_ESCAPED})(?:[{_CHARS}:]++|{_ESCAPED}|\\.++(?:[{_CHARS}:]|{_ESCAPED}))*+)?"
+WORD = f"[{_BASE}][{_CHARS}]*+(?:\\.++[{_CHARS}]++)*+"
+LOCAL = f"(?:(?:[{_START}:0-9]|{_ESCAPED})(?:[{_CHARS}:]++|{_ESCAPED}|\\.++(?:[{_CHARS}:]|{_ESCAPED}))*+)?"
 LABEL = f"_:[{_START}0-9][{_CHARS}]*+(?:\\.++[{_CHARS}]++)*+"
 LANGUAGE = r"@[A-Za-z]+(?:-[A-Za-z0-9]+)*+"
 _SPACE = r"[ \t\r\n]"
-_NAME = f"(?:{_WORD})?:{_LOCAL}"
+_NAME = f"(?:{WORD})?:{LOCAL}"
 _TOKENS = [
     # A node with nothing but a value, which two of three nodes are: one token instead of four.
     f'\\[{_SPACE}*+{_NAME}{_SPACE}++"[^"\\\\\\r\\n]*+"(?:\\^\\^{_NAME})?{_SPACE}*+\\]',
     r"[\[\];,()]",
     # A word without a colon is taken whole, whether or not it means something: it would be looked through again from
     # each of its characters on.
-    f"{_WORD}(?::{_LOCAL})?",
-    f":{_LOCAL}",
+    f"{WORD}(?::{LOCAL})?",
+    f":{LOCAL}",
     r'"""(?:[^"\\]++|\\.|"(?!""))*+"""',
     r'"(?!"")[^"\\\r\n]*+(?:\\.[^"\\\r\n]*+)*+"',
     r"<[^<>\"\x00-\x20]*+>",
