@@ -65,7 +65,8 @@ class Explaining:
         count = await self.searcher.port.count(made.query.type, filter, limit=_MOST_COUNTED)
         return f"{_MOST_COUNTED:,} or more" if count >= _MOST_COUNTED else f"{count:,}"
 
-    async def _explained(self, made: Plan, phase: Phase) -> Document:
+    async def _explained(self, made: Plan, phase: Phase) -> tuple[Document, str | None]:
+        """The server's explain output; and the field, where it is of one predicate alone."""
         port, type, limit = self.searcher.port, made.query.type, made.query.count + 1
         filter = made.filter(phase.conditions)
         output = await port.explain(type, filter, sort=phase.sort, limit=limit)
@@ -74,5 +75,5 @@ class Explaining:
             for field, predicate in filter.items():
                 alone = await port.explain(type, {field: predicate}, limit=limit)
                 if indexes_in(alone):
-                    return alone
-        return output
+                    return alone, field
+        return output, None

@@ -33,6 +33,10 @@ def escaped(text: str) -> str:
     return re.sub(r"([\\|,$])", r"\\\1", text)
 
 
+# Parameters of booleans alone, which take no other value, where no resource need have one.
+_OPTIONAL_BOOLEANS = {"active", "deceased", "exclude", "experimental"}
+
+
 class Queries:
     """Makes queries about the resources of a `Naive`, each from a number: the same number gives the same query."""
 
@@ -210,7 +214,8 @@ class _Query:
             )
             found = next(filter(None, some), [])
         if not found:
-            found = [Found("x", "string")]
+            is_boolean = parameter.code in _OPTIONAL_BOOLEANS
+            found = [Found(True, "boolean") if is_boolean else Found("x", "string")]
         return self._spelled(parameter.type, modifier, self.chance.choice(found), parameter)
 
     def _spelled(
@@ -270,7 +275,10 @@ class _Query:
             return "|".join(escaped(one or "x") for one in (system, code, found.value.get("value")))
         system, code = self._one(list(tokens(found)), ("urn:x", "absent"))
         code = code or "x"
-        if self.chance.random() < 0.1:
+        # All else is no value of a boolean.
+        if found.type == "boolean" and self.chance.random() < 0.1:
+            code = self.chance.choice(("true", "false"))
+        elif found.type != "boolean" and self.chance.random() < 0.1:
             code = self.chance.choice((code.upper(), code.lower(), code[:-1] or "x", code + "x"))
         if (parameter is not None and parameter.code == "_id") or found.type in (
             "boolean",

@@ -10,6 +10,7 @@ import pytest
 
 from fhirstore import Store
 from fhirstore.errors import InvalidSearch
+from fhirstore.search.explanation import Explanation, Question
 from tests.sample_data import fill
 
 UCUM = "http://unitsofmeasure.org"
@@ -92,6 +93,19 @@ def test_an_explanation_is_for_a_person(store: Store) -> None:
     assert "-search.date.start, -_id" in lines[3]
     assert "index search.code" in lines[4]
     assert "documents examined" in lines[4]
+
+
+@pytest.mark.parametrize(
+    ("only", "said"),
+    [(None, "8 documents examined for 4 results, 2.0 each"),
+     ("search.code", "8 documents examined for search.code alone: this server explains one predicate")],
+)  # fmt: skip
+def test_figures_of_one_predicate_are_no_cost_of_a_result(only: str | None, said: str) -> None:
+    question = Question(
+        {"search.code": "x", "search.status": "y"}, [], ("search.code",), 8, 4, only
+    )
+    text = str(Explanation("Observation", (), ("_id",), True, (question,), False))
+    assert text.endswith(f": index search.code, {said}")
 
 
 def test_it_says_what_is_looked_up_first_and_how_many_there_are(store: Store) -> None:

@@ -104,6 +104,8 @@ WRONG = [
     ("_count=1&_count=2", "value", "_count"),
     ("_total=all", "value", "_total"),
     ("_sort=nothing", "value", "_sort"),
+    ("_sort=-", "value", "_sort"),
+    ("_sort=name,", "value", "_sort"),
     ("_sort=_score", "not-supported", "_sort"),
     (
         "_include=" + ",".join(["Patient:organization"] * (MOST_VALUES + 1)),

@@ -308,6 +308,11 @@ ANSWERED: Mapping[Kind, Mapping[str, Interaction]] = {
 }
 
 _CONDITIONAL = "conditional {} (by search parameters) is not supported"
+# Servers that do not support conditional create, update and delete, batches or transactions "SHOULD return an HTTP 400
+# error" (spec page http); all else is 501.
+_BAD_REQUEST: frozenset[tuple[Kind, str]] = frozenset(
+    {("system", "POST"), ("system", "DELETE"), ("type", "PUT"), ("type", "DELETE")}
+)
 # What FHIR defines and the store does not do: (kind of address, method) to the words for it.
 NOT_YET: Mapping[tuple[Kind, str], str] = {
     ("system", "POST"): "batches and transactions are not supported",
@@ -332,15 +337,17 @@ _HEEDED: Mapping[tuple[Kind, str], tuple[str, ...]] = {
 
 
 def refuse_conditions(request: Request) -> None:
-    """Refuse a condition that is not heeded: it would let through what its client wanted stopped. NotImplementedByStore."""
+    """Refuse a condition that is not heeded: it would let through what its client wanted stopped. Raises
+    NotImplementedByStore, and BadRequest for a conditional create."""
     method = "GET" if request.method == "HEAD" else request.method
     heeded = _HEEDED.get((request.address.kind, method), ())
     for name in _READ_CONDITIONS if method == "GET" else _WRITE_CONDITIONS:
         if name not in heeded and name.lower().encode() in request.headers:
             instead = "; If-Match is" if "If-Match" in heeded else ""
-            raise NotImplementedByStore(
-                f"{name} is not supported with this {method}{instead}", expression=name
-            )
+            said = f"{name} is not supported with this {method}{instead}"
+            if name == "If-None-Exist":
+                raise BadRequest(said, code="not-supported", expression=name)
+            raise NotImplementedByStore(said, expression=name)
 
 
 def refusal(request: Request) -> FhirError | None:
@@ -350,5 +357,10 @@ def refusal(request: Request) -> FhirError | None:
         return NotImplementedByStore("operations ($...) are not supported")
     if kind == "type" and not request.scope["query_string"]:
         return None
-    said = NOT_YET.get((kind, "GET" if method == "HEAD" else method))
-    return None if said is None else NotImplementedByStore(said)
+    asked = (kind, "GET" if method == "HEAD" else method)
+    said = NOT_YET.get(asked)
+    if said is None:
+        return None
+    if asked in _BAD_REQUEST:
+        return BadRequest(said, code="not-supported")
+    return NotImplementedByStore(said)

@@ -24,6 +24,7 @@ class Question:
 
     `indexes` are the names of the indexes it would use, () where it reads the whole collection or does not tell.
     `examined` counts the documents that it looked at, `returned` those that it gave; None where the server does not tell.
+    `only` is the field whose predicate alone the figures are of, where the server cannot explain several together.
     """
 
     filter: dict[str, Any]
@@ -31,6 +32,7 @@ class Question:
     indexes: tuple[str, ...]
     examined: int | None
     returned: int | None
+    only: str | None = None
 
     @property
     def scans(self) -> bool:
@@ -81,6 +83,8 @@ def _seen(question: Question) -> str:
     if question.examined is None:
         return ""
     seen = f", {question.examined:,} documents examined"
+    if question.only is not None:
+        return f"{seen} for {question.only} alone: this server explains one predicate"
     if question.returned:
         seen += (
             f" for {question.returned:,} results, {question.examined / question.returned:.1f} each"
@@ -91,13 +95,14 @@ def _seen(question: Question) -> str:
 def explain(
     plan: Plan,
     asked: Sequence[Phase],
-    outputs: Sequence[Mapping[str, Any]],
+    outputs: Sequence[tuple[Mapping[str, Any], str | None]],
     *,
     looked_up: Sequence[str] = (),
     conditions: Sequence[Counted] = (),
     matches: str = "",
 ) -> Explanation:
-    """Put together a plan and the server's explain output for each question that is asked for it."""
+    """Put together a plan and the server's explain output for each question that is asked for it, with the field that it is
+    of where it is of one alone."""
     questions = (
         Question(
             plan.filter(phase.conditions),
@@ -105,8 +110,9 @@ def explain(
             indexes_in(output),
             _statistic(output, "totalDocsExamined"),
             _statistic(output, "nReturned"),
+            only,
         )
-        for phase, output in zip(asked, outputs, strict=True)
+        for phase, (output, only) in zip(asked, outputs, strict=True)
     )
     return Explanation(
         plan.query.type,

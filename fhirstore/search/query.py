@@ -317,10 +317,10 @@ class _Reader:
         self._count(name, len(entries))
         for entry in entries:
             code = entry.strip().removeprefix("-")
-            if not code:
-                continue
             parameter = self._known.get(code)
-            if code in _NOT_YET:
+            if not code:
+                self._wrong(name, f"an entry of {name} names no search parameter")
+            elif code in _NOT_YET:
                 self._wrong(
                     name, f"{_NOT_YET[code]} ({code}) is not supported yet", "not-supported"
                 )

@@ -163,6 +163,7 @@ def _ask(target: Target, modifier: str | None, values: Sequence[str], asking: As
     others: list[Condition] = []
     for value in values:
         parts = split(value, "|")
+        _check(target, parts, value)
         if len(parts) == 1:
             equal += _code_forms(target, unescape(parts[0]))
         elif len(parts) == 2:
@@ -179,6 +180,20 @@ def _ask(target: Target, modifier: str | None, values: Sequence[str], asking: As
     if not others:
         return Never()
     return either(others)
+
+
+# "The presence of the pipe symbol SHALL NOT be used - only the [parameter]=[code] form is allowed" (spec page search, token).
+_WITHOUT_SYSTEM = frozenset({"ContactPoint", "uri", "boolean"})
+
+
+def _check(target: Target, parts: Sequence[str], value: str) -> None:
+    """Raise InvalidSearch for what no element that the parameter points at can be: it would find nothing, in silence."""
+    if len(parts) > 1 and target.fhir_types and target.fhir_types <= _WITHOUT_SYSTEM:
+        said = f"{target.parameter.code} takes a value without system and |, not {value[:80]!r}"
+        raise InvalidSearch(said, code="value")
+    if target.fhir_types == {"boolean"} and parts[0] not in ("true", "false"):
+        said = f"{target.parameter.code} is true or false, not {value[:80]!r}"
+        raise InvalidSearch(said, code="value")
 
 
 def _code_forms(target: Target, code: str) -> list[str]:
