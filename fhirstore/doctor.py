@@ -131,6 +131,11 @@ async def _turtle(port: Port) -> AsyncIterator[Finding]:
             yield Finding("problem", "turtle", said, advice)
         else:
             yield Finding("ok", "turtle", f"the graphs of {seen} {type} are as they should be")
+    types = sorted(await port.collection_names() & definitions("4.0").resource_types)
+    for type, count in (await stored_turtle.left_over(port, types)).items():
+        said = f"{count} {type} have one, and the type keeps none any more"
+        advice = f"`fhirstore rdf keep {type} --off`; a writer that was open before it goes on"
+        yield Finding("problem", "turtle", said, advice)
 
 
 async def _indexes(port: Port, capabilities: ServerCapabilities) -> AsyncIterator[Finding]:

@@ -1,12 +1,12 @@
 """Which types keep their graphs (`turtle_field`), and how that is made true for what is there already.
 
 The setting is in the database and read when it is opened: all writers have to agree. One that was open before writes
-documents without the field, never with a false one.
+documents as it was then: without the field, or still with it; never with a false one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,21 +46,44 @@ async def projections(port: Port, definitions: Definitions) -> dict[str, Project
     }
 
 
-async def keep(port: Port, definitions: Definitions, type: str, base: str | None) -> None:
-    """From the next opening on, documents of `type` keep their graphs, with nodes below `base`; with None no more.
+async def keep(port: Port, definitions: Definitions, type: str, base: str) -> None:
+    """From the next opening on, documents of `type` keep their graphs, with nodes below `base`.
 
     Raises BadRequest for a type or a base that is none.
     """
-    if type not in definitions.resource_types:
-        raise BadRequest(f"{type[:80]!r} is not a resource type")
-    if base is None:
-        await port.update_one(SETTINGS, _SETTING, {"$unset": {f"types.{type}": ""}})
-        return
+    _check_type(definitions, type)
     try:
         Projection(definitions, Options(base=base))
     except ValueError as error:
         raise BadRequest(str(error)) from None
     await port.update_one(SETTINGS, _SETTING, {"$set": {f"types.{type}": base}}, upsert=True)
+
+
+async def stop(port: Port, definitions: Definitions, type: str) -> None:
+    """From the next opening on, documents of `type` keep no graphs. Raises BadRequest for a type that is none."""
+    _check_type(definitions, type)
+    await port.update_one(SETTINGS, _SETTING, {"$unset": {f"types.{type}": ""}})
+
+
+def _check_type(definitions: Definitions, type: str) -> None:
+    if type not in definitions.resource_types:
+        raise BadRequest(f"{type[:80]!r} is not a resource type")
+
+
+async def left_over(port: Port, types: Iterable[str]) -> dict[str, int]:
+    """How many documents have a graph, for those of `types` that keep none and have such documents.
+
+    Where no type was ever told to keep them nobody looks: it takes reading all documents.
+    """
+    setting = await port.find_one(SETTINGS, _SETTING)
+    if setting is None:
+        return {}
+    found = {
+        type: await port.count(type, {turtle_field.FIELD: {"$exists": True}})
+        for type in types
+        if type not in setting["types"]
+    }
+    return {type: count for type, count in found.items() if count}
 
 
 async def rebuild(

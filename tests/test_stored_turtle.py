@@ -169,7 +169,41 @@ def test_a_writer_that_was_open_before_leaves_none_and_no_false_one(place: Place
     assert "1 of 1 Patient" in place.run("doctor", status=1)
 
 
-@pytest.mark.parametrize("arguments", [("Nonsense",), ("Patient", "--base", "nowhere")])
+def test_the_base_stays_unless_another_is_said(place: Place) -> None:
+    place.run("rdf", "keep", "Observation", "Patient")
+    assert place.run("rdf", "keep") == (
+        f"Observation below {BASE}\nPatient below http://localhost/fhir\n"
+    )
+    place.run("rdf", "keep", "Observation", "--base", "http://x/fhir")
+    place.run("rdf", "keep", "Observation")
+    assert place.run("rdf", "keep").startswith("Observation below http://x/fhir\n")
+
+
+def test_what_a_writer_that_was_open_goes_on_to_write_is_found_and_taken_away(place: Place) -> None:
+    with place.store() as early:
+        early.update(WEIGHT)
+        place.run("rdf", "keep", "Observation", "--off")
+        assert "turtle" not in place.run("doctor")
+        for repair in (("rdf", "keep", "Observation", "--off"), ("reindex", "Observation")):
+            early.update(WEIGHT.replace("Weight", repair[0]))
+            assert "1 Observation have one, and the type keeps none" in place.run(
+                "doctor", status=1
+            )
+            place.run(*repair)
+            assert "turtle" not in place.document("Observation", "w1")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--off",), ("--base", BASE), ("Patient", "--off", "--base", BASE)]
+)
+def test_what_says_nothing_is_refused(place: Place, arguments: tuple[str, ...]) -> None:
+    place.run("rdf", "keep", *arguments, status=2)
+    assert place.run("rdf", "keep") == f"Observation below {BASE}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("Nonsense",), ("Nonsense", "--off"), ("Patient", "--base", "nowhere")]
+)
 def test_what_cannot_be_kept(place: Place, arguments: tuple[str, ...]) -> None:
     assert "error: " in place.run("rdf", "keep", *arguments, status=1)
     assert place.run("rdf", "keep") == f"Observation below {BASE}\n"

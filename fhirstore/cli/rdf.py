@@ -11,10 +11,11 @@ from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 from fhirstore import stored_turtle
-from fhirstore.cli.graph_options import base_option, graph_options, left_out
+from fhirstore.cli.graph_options import graph_options, left_out
 from fhirstore.cli.options import database_options, existing_database_options
 from fhirstore.cli.output import written_whole
 from fhirstore.errors import MalformedContent
+from fhirstore.graphs import DEFAULT_BASE
 from fhirstore.rdf import Options
 from fhirstore.rdf_export import Export, Format, Progress
 from fhirstore.settings import Settings
@@ -86,18 +87,30 @@ def export(
 @rdf.command()
 @click.argument("types", nargs=-1)
 @click.option("--off", is_flag=True, help="Keep them no more, and take away what is there.")
-@base_option
+@click.option(
+    "--base",
+    metavar="IRI",
+    help=f"Where the resources stand; as it was if not said, {DEFAULT_BASE} for a type that kept none.",
+)
 @database_options
-def keep(types: tuple[str, ...], off: bool, base: str, settings: Settings) -> None:
+def keep(types: tuple[str, ...], off: bool, base: str | None, settings: Settings) -> None:
     """Keep the Turtle of each current resource of TYPES beside it; without TYPES say which types do.
 
-    It is made for what is there, and from now on written with each version. Servers and loads that run already write none
-    until they are restarted: restart them, then run this again.
+    It is made for what is there, and from now on written with each version. Servers and loads that run already go on as
+    they were, writing none or with --off still writing it: restart them, then run this again.
     """
+    if not types and (off or base is not None):
+        raise click.UsageError("say of which TYPES")
+    if off and base is not None:
+        raise click.UsageError("what keeps none any more has no base")
     with settings.store() as store:
         port, known = store.port, store.parts().definitions
         for type in types:
-            finish(stored_turtle.keep(port, known, type, None if off else base))
+            if off:
+                finish(stored_turtle.stop(port, known, type))
+            else:
+                before = finish(stored_turtle.kept(port)).get(type, DEFAULT_BASE)
+                finish(stored_turtle.keep(port, known, type, before if base is None else base))
             done = finish(stored_turtle.rebuild(port, known, type))
             without = f", {done.without} that cannot have one" if done.without else ""
             click.echo(f"{type}: {done.changed} of {done.seen} changed{without}")

@@ -59,7 +59,7 @@ def _type(parts: Opened, type: str, bar: _Bar) -> int:
     gone = finish(reindexing.type(type, job))
     finish(reindexing.forget(job))
     turtle = 0
-    if type in finish(stored_turtle.kept(port)):
+    if type in finish(stored_turtle.kept(port)) or finish(stored_turtle.left_over(port, [type])):
         turtle = finish(stored_turtle.rebuild(port, parts.definitions, type)).changed
     seen, seconds = sum(each.seen for each in gone), time.monotonic() - began
     changed, failed = sum(each.changed for each in gone), sum(each.failed for each in gone)
