@@ -368,7 +368,8 @@ class AsyncStore:
 
         `options` say the base below which the resources are nodes (if not said, the first of the store's base URLs, else
         http://localhost/fhir) and what is left out. It is all in memory; `fhirstore rdf export` writes as it reads.
-        Raises NotFound, Gone, InvalidSearch, MalformedContent for what no graph can say; spec page rdf.
+        Raises NotFound, Gone, InvalidSearch, BadRequest for a base that is none, MalformedContent for what no graph can say;
+        spec page rdf.
         """
         arguments.text("address", address)
         return await graphs.graph(await self._open(), address, options)

@@ -8,9 +8,9 @@ from typing import Literal, TextIO
 
 from fhirstore import selection
 from fhirstore.errors import BadRequest, MalformedContent
-from fhirstore.graphs import DEFAULT_BASE
+from fhirstore.graphs import DEFAULT_BASE, projection_of
 from fhirstore.opened import Opened
-from fhirstore.rdf import Options, Projection, statements
+from fhirstore.rdf import Options, statements
 from fhirstore.store import Store, each, finish
 from fhirstore.versions import Version
 
@@ -51,12 +51,8 @@ class Export:
             raise BadRequest("versions of one resource are told apart in N-Quads only")
         self._opened: Opened = store.parts()
         self._selection = selection.parse(address)
-        self._options = options or Options(base=DEFAULT_BASE)
-        self._base = self._options.base or DEFAULT_BASE
-        try:
-            self._projection = Projection(self._opened.definitions, self._options)
-        except ValueError as error:
-            raise BadRequest(str(error)) from None
+        self._projection = projection_of(self._opened, options)
+        self._base = self._projection.options.said_base or DEFAULT_BASE
         self._format = format
         self._history = history
         self._refused = refused

@@ -52,10 +52,7 @@ async def keep(port: Port, definitions: Definitions, type: str, base: str) -> No
     Raises BadRequest for a type or a base that is none.
     """
     _check_type(definitions, type)
-    try:
-        Projection(definitions, Options(base=base))
-    except ValueError as error:
-        raise BadRequest(str(error)) from None
+    Projection(definitions, Options(base=base))
     await port.update_one(SETTINGS, _SETTING, {"$set": {f"types.{type}": base}}, upsert=True)
 
 

@@ -17,7 +17,7 @@ from rdflib.compare import to_canonical_graph
 from fhirstore import Store, selection
 from fhirstore.cli import main
 from fhirstore.cli.graph_options import left_out
-from fhirstore.errors import BadRequest
+from fhirstore.errors import BadRequest, MalformedContent
 from fhirstore.opened import Opened
 from fhirstore.rdf import Options
 from fhirstore.rdf_export import Export, Progress
@@ -190,6 +190,23 @@ def test_a_page_is_held_at_a_time(store: Store, monkeypatch: pytest.MonkeyPatch)
     assert [len(pages) for _ in texts] == [2, 3, 4]
 
 
+def test_the_base_is_the_stores_own_unless_another_is_said(
+    wire_uri: str, fresh_database: str
+) -> None:
+    own = "https://clinic.example/fhir"
+    with Store.connect(wire_uri, database=fresh_database, base_urls=[own]) as opened:
+        opened.update({"resourceType": "Patient", "id": "p1"})
+        for options, roots in (
+            (None, [f"{own}/Patient/p1"]),
+            (Options(header=False), [f"{own}/Patient/p1"]),
+            (Options(base=None), []),
+        ):
+            (text,) = Export(opened, "", options).texts()
+            assert ROOT.findall(text) == roots
+        with pytest.raises(BadRequest, match="no absolute IRI"):
+            Export(opened, "", Options(base="nonsense"))
+
+
 def test_it_says_how_far_it_is(store: Store) -> None:
     said: list[tuple[int | None, int]] = []
 
@@ -219,11 +236,20 @@ def test_what_no_graph_can_say_is_left_out_and_named(wire_uri: str, fresh_databa
         assert refused == [
             "left out: Patient/odd/_history/1: Patient.nme: there is no such element"
         ]
+        with pytest.raises(
+            MalformedContent, match="no graph can say Patient/odd/_history/1"
+        ) as caught:
+            loose.graph("Patient")
+        assert caught.value.issues[0].expression == "Patient.nme"
     place = ("--uri", wire_uri, "--database", fresh_database)
     result = CliRunner().invoke(main, ["rdf", "export", *place])
     assert result.exit_code == 1
     assert result.stderr.strip() == refused[0]
     assert len(ROOT.findall(result.stdout)) == 1
+    pytest.importorskip("pyoxigraph")
+    result = CliRunner().invoke(main, ["sparql", "ASK { ?p a fhir:Patient }", *place])
+    assert (result.exit_code, result.stdout) == (1, "true\n")
+    assert result.stderr.strip() == refused[0]
 
 
 def test_versions_of_one_node_need_named_graphs(store: Store) -> None:

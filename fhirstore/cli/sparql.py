@@ -15,7 +15,7 @@ from fhirstore.cli.graph_options import base_option, left_out
 from fhirstore.cli.options import existing_database_options
 from fhirstore.errors import MalformedContent
 from fhirstore.rdf import Options
-from fhirstore.rdf_export import Export
+from fhirstore.rdf_export import Export, Progress
 from fhirstore.settings import Settings
 from fhirstore.versions import Version
 
@@ -47,7 +47,8 @@ def sparql(query: str, over: str, format: str, disk: bool, base: str, settings: 
     """Answer QUERY, or the query on standard input where QUERY is -, from a graph that is built for it.
 
     The prefixes fhir:, sct:, loinc:, rdf:, owl: and xsd: are declared. Numbers and dates are normalised on the way (72.50 is
-    72.5): what a resource says exactly is in the store, not here.
+    72.5): what a resource says exactly is in the store, not here. Ends with 1 if something could not be said in RDF and was
+    left out.
     """
     try:
         from fhirstore.sparql import ask, check, load
@@ -58,12 +59,15 @@ def sparql(query: str, over: str, format: str, disk: bool, base: str, settings: 
     text = sys.stdin.read() if query == "-" else query
     check(text)
     with settings.store() as store, TemporaryDirectory() as directory:
-        texts = Export(store, over, Options(base=base, header=False), refused=_refused).texts()
-        answer = ask(load(texts, directory if disk else None), text)
+        progress = Progress()
+        made = Export(store, over, Options(base=base, header=False), refused=_refused)
+        graphs = made.texts(progress=progress)
+        answer = ask(load(graphs, directory if disk else None), text)
         if format == "table" and answer.variables:
             _print_table(answer)
         else:
             click.echo(answer.text(format), nl=False)
+    sys.exit(1 if progress.left_out else 0)
 
 
 def _refused(version: Version, error: MalformedContent) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from ipaddress import AddressValueError, IPv6Address
 
+from fhirstore.errors import BadRequest
 from fhirstore.short_texts import for_short_texts
 
 _SUB = r"A-Za-z0-9\-._~!$&'()*+,;=:@/"
@@ -143,13 +144,19 @@ def named(iri: str) -> Named | None:
     return None if found is None else (found["type"], found["id"])
 
 
+# What no IRI has, or what nothing can stand below.
+_NO_BASE = re.compile(r"[\x00-\x20<>\"{}|\\^`?#]")
+
+
 class Addresses:
     """The nodes and links of one base (spec page rdf, Representing References)."""
 
     def __init__(self, base: str | None) -> None:
         self._below = None if base is None else base.rstrip("/") + "/"
-        if self._below is not None and absolute(self._below) is None:
-            raise ValueError(f"the base {base!r} is no absolute IRI")
+        if self._below is not None and (_NO_BASE.search(self._below) or not absolute(self._below)):
+            raise BadRequest(
+                f"the base {base!r:.200} is no absolute IRI below which resources could stand"
+            )
         self.link = for_short_texts(20_000)(self._link)
 
     def subject(self, resource_type: str, logical_id: object) -> str | None:

@@ -18,12 +18,13 @@ from fhirstore.rdf.turtle import TurtleSink
 class Projection:
     """The RDF of one FHIR release, written with `options`. Safe to share between threads.
 
+    Raises BadRequest for a base that is none.
     Resources are what `json_text.parse` gives: numbers with a fraction are Decimals, whose digits are kept.
     """
 
     def __init__(self, definitions: Definitions, options: Options | None = None) -> None:
         self.options = options or Options()
-        self._addresses = Addresses(self.options.base)
+        self._addresses = Addresses(self.options.said_base)
         self._release = release(definitions)
         self._choice_types = {**definitions.extension_types, **self.options.choice_types}
         # The predicate of values, which whoever makes a sink has to know.
@@ -52,7 +53,7 @@ class Projection:
             parsing,
         )  # whose grammar takes 0.1 s to compile: most processes read no Turtle
 
-        return self.read(parsing.parse(_decoded(text), self.options.base))
+        return self.read(parsing.parse(_decoded(text), self.options.said_base))
 
     def from_ntriples(self, text: str | bytes) -> dict[str, Any]:
         """The same of N-Triples."""

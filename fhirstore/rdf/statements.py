@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fhirstore.errors import BadRequest
 from fhirstore.rdf import concepts
 from fhirstore.rdf.iris import absolute
 from fhirstore.rdf.ntriples import NTriplesSink
@@ -51,8 +52,8 @@ def without_prefixes(turtle: str) -> str:
 
 
 def graph_name(base: str, type: str, id: str, version: int) -> str:
-    """The IRI of the graph that a version is: its address. Raises ValueError where `base` is no absolute IRI."""
+    """The IRI of the graph that a version is: its address. Raises BadRequest where `base` is no absolute IRI."""
     name = absolute(f"{base.rstrip('/')}/{type}/{id}/_history/{version}")
     if name is None:
-        raise ValueError(f"the base {base!r} is no absolute IRI")
+        raise BadRequest(f"the base {base!r:.200} is no absolute IRI")
     return name

@@ -112,6 +112,14 @@ def test_the_options(filled: Any) -> None:
     ]
 
 
+def test_what_is_said_of_the_rest_says_nothing_of_the_base(filled: Any) -> None:
+    for options in (None, Options(), Options(header=False)):
+        graph = filled.graph("Patient/p1", options=options)
+        assert list(graph.subjects(FHIR.nodeRole)) == [rdflib.URIRef(f"{BASE}/Patient/p1")]
+    with pytest.raises(BadRequest, match="no absolute IRI"):
+        filled.graph("Patient/p1", options=Options(base="nonsense"))
+
+
 def test_it_is_asked_with_short_names(filled: Any) -> None:
     asked = "SELECT ?family { ?p a fhir:Patient ; fhir:Patient.name/fhir:HumanName.family/fhir:value ?family }"
     assert [str(row[0]) for row in filled.graph("Patient").query(asked)] == ["C"]

@@ -8,7 +8,7 @@ import pytest
 
 from fhirstore import json_text
 from fhirstore.definitions import definitions
-from fhirstore.errors import MalformedContent
+from fhirstore.errors import BadRequest, MalformedContent
 from fhirstore.rdf import Options, Projection
 from tests.rdf.cases import BASE, PREFIXES, graph, resource
 from tests.rdf.pairs import same
@@ -453,8 +453,16 @@ def test_nesting_has_an_end() -> None:
 
 
 def test_a_base_has_to_be_absolute() -> None:
-    for base in ("fhir", "", "http://[x"):
-        with pytest.raises(ValueError, match="no absolute IRI"):
+    for base in (
+        "fhir",
+        "",
+        "http://[x",
+        "http://x/?a",
+        "http://x/#a",
+        "http://x/a b",
+        "http://x/<",
+    ):
+        with pytest.raises(BadRequest, match="no absolute IRI"):
             Projection(DEFINITIONS, Options(base=base))
 
 
