@@ -28,7 +28,7 @@ async def graph(opened: Opened, address: str, options: Options | None) -> rdflib
     for prefix, namespace in PREFIXES.items():
         made.bind(prefix, namespace)
     sink = GraphSink(made, projection.value_predicate)
-    async for version in selection.versions(opened, selection.parse(address)):
+    async for version in selection.versions(opened, selection.of_whole(address)):
         try:
             projection.write(version.resource, sink)
         except MalformedContent as error:

@@ -50,7 +50,7 @@ class Export:
         if history and format != "nquads":
             raise BadRequest("versions of one resource are told apart in N-Quads only")
         self._opened: Opened = store.parts()
-        self._selection = selection.parse(address)
+        self._selection = selection.of_whole(address)
         self._projection = projection_of(self._opened, options)
         self._base = self._projection.options.said_base or DEFAULT_BASE
         self._format = format

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from urllib.parse import parse_qsl
 
 from fhirstore.documents import MATCH_FIELDS, match_of
 from fhirstore.errors import BadRequest
@@ -16,6 +17,8 @@ from fhirstore.versions import Version
 
 # The most that is held at once; resources may have megabytes.
 _PAGE = 200
+# With these a search gives parts of resources, or not all from the first on.
+_PARTS = ("_summary", "_elements", "_page")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,16 @@ def parse(address: str) -> Selection:
         return Selection(within, query=query, compartment=f"{parts[0]}/{parts[1]}")
     said = f"{address[:80]!r} is no Type, Type/id, Type?search, Type/id/* or Type/id/Type?search"
     raise BadRequest(said)
+
+
+def of_whole(address: str) -> Selection:
+    """The same for what is to be said of whole resources, all that are found. Raises BadRequest for a search of less."""
+    for name, value in parse_qsl(address.partition("?")[2], keep_blank_values=True):
+        if name in _PARTS or (name == "_count" and not value.strip("0")):
+            raise BadRequest(
+                f"{name} is for answers in pages: here all that is found is taken, whole"
+            )
+    return parse(address)
 
 
 async def versions(opened: Opened, selection: Selection) -> AsyncIterator[Version]:
@@ -120,8 +133,6 @@ async def size(opened: Opened, selection: Selection, history: bool = False) -> i
         return 1
     if selection.query or selection.compartment is not None:
         query = f"{selection.query}{'&' if selection.query else ''}_summary=count"
-        if "_summary=" in selection.query:
-            return None
         page = await opened.search(selection.type, query, None, "strict", selection.compartment)
         return page.total
     port = opened.repository.port

@@ -158,6 +158,11 @@ def test_turtle_declares_its_prefixes_once(export: Any) -> None:
         ("Patient/nobody",),
         ("Patient?nmae=x",),
         ("Patient/p1/_history/1",),
+        ("Patient?_summary=true",),
+        ("Patient?gender=female&_elements=name",),
+        ("Patient/p1/*?%5Fsummary=count",),
+        ("Patient?_count=0",),
+        ("Patient?_page=",),
         ("--base", "nowhere"),
     ],
 )
