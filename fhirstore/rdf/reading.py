@@ -77,7 +77,8 @@ class Reading:
             raise MalformedContent(
                 "no node has the fhir:nodeRole fhir:treeRoot"
                 if not roots
-                else f"{len(roots)} nodes have the fhir:nodeRole fhir:treeRoot"
+                else f"{len(roots)} nodes have the fhir:nodeRole fhir:treeRoot, the first two"
+                f" {self._said_name(roots[0])} and {self._said_name(roots[1])}"
             )
         type_ = ""
         try:
@@ -112,10 +113,12 @@ class Reading:
                 if predicate.startswith(FHIR) and not self._is_beside(
                     predicate, objects, self.beside
                 ):
-                    name = self._name_of(node) or "a blank node"
                     raise MalformedContent(
-                        f"nothing in the resource leads to {name[:200]}, of which <{predicate[:200]}> is said"
+                        f"nothing in the resource leads to {self._said_name(node)}, of which <{predicate[:200]}> is said"
                     )
+
+    def _said_name(self, node: Edges) -> str:
+        return self._name_of(node)[:200] or "a blank node"
 
     def _name_of(self, node: Edges) -> str:
         """Its IRI or its label, "" if it has neither."""

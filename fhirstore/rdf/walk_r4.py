@@ -31,10 +31,16 @@ class R4Walk(Walk):
     value_predicate = "value"
     class_of = staticmethod(concepts.class_r4)
 
+    def _root(self, resource: Object, type_: str, subject: str | None) -> None:
+        if subject and self._options.header:
+            # An entry of a bundle under that IRI would be the header as well, and no longer be read.
+            self._described.add(_header_of(subject))
+        super()._root(resource, type_, subject)
+
     def _header(self, subject: str | None) -> None:
         if not self._options.header:
             return
-        self._sink.begin(subject and f"{subject}.ttl")
+        self._sink.begin(subject and _header_of(subject))
         self._sink.type(OWL + "Ontology")
         self._sink.property(OWL + "imports", FHIR + "fhir.ttl")
         if subject and subject.startswith(FHIR):
@@ -125,3 +131,7 @@ class R4Walk(Walk):
 
     def _say_entry(self, step: Step, iri: str) -> None:
         self._sink.iri(step.predicate, iri)
+
+
+def _header_of(subject: str) -> str:
+    return f"{subject}.ttl"

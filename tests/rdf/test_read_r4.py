@@ -194,6 +194,9 @@ REFUSED = {
     "another role": ("[] a fhir:Patient ; fhir:nodeRole fhir:leaf .", "no node", None),
     "a role as a text": ('[] a fhir:Patient ; fhir:nodeRole "treeRoot" .', "no node", None),
     "two tree roots": (f"[] a fhir:Patient ; {ROOT} . [] a fhir:Patient ; {ROOT} .", "2 nodes", None),
+    "two tree roots with names": (
+        f"<http://x> a fhir:Patient ; {ROOT} . _:b a fhir:Patient ; {ROOT} .", "2 nodes .* http://x and _:b", None,
+    ),
     "a tree root in another": (
         f"[] a fhir:Patient ; {ROOT} ; fhir:DomainResource.contained [ a fhir:Patient ; {ROOT} ; fhir:index 0 ] .",
         "2 nodes", None,

@@ -308,6 +308,15 @@ def test_the_header_of_an_ontology() -> None:
 # Bundles
 
 
+def test_an_entry_under_the_iri_of_the_header_is_inline() -> None:
+    iri = f"{BASE}/Bundle/b.ttl"
+    entry = f'{{"fullUrl": "{iri}", "resource": {{"resourceType": "Basic"}}}}'
+    made = resource("Bundle", f'"id": "b", "entry": [{entry}]')
+    projection = Projection(DEFINITIONS, Options(base=BASE))
+    assert same(projection.from_turtle(projection.turtle(made)), made)
+    assert f"<{iri}> a fhir:Basic" in BASED.turtle(made)
+
+
 def entry(full_url: str | None, id: str) -> str:
     said = f'"fullUrl": "{full_url}", ' if full_url is not None else ""
     return f'{{{said}"resource": {{"resourceType": "Device", "id": "{id}"}}}}'
