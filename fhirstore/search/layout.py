@@ -211,7 +211,7 @@ def _shared(kept: Kept, own: Mapping[str, Kept]) -> Kept:
     parameter = kept.parameter
     if isinstance(kept.branches, Truth):
         return kept
-    if parameter.type == "composite" and kept.branches[0].steps == () and len(kept.branches) == 1:
+    if parameter.type == "composite" and _is_of_the_whole(kept, own):
         codes = tuple(component.code for component in parameter.components)
         return Kept(parameter, "all_of", parts=codes)
     if (wider := _wider(kept, own)) is not None:
@@ -220,6 +220,23 @@ def _shared(kept: Kept, own: Mapping[str, Kept]) -> Kept:
     if parts := _parts(kept, own):
         return Kept(parameter, "any_of", fhir_types=kept.fhir_types, parts=parts)
     return kept
+
+
+def _is_of_the_whole(kept: Kept, own: Mapping[str, Kept]) -> bool:
+    """Whether a composite has the resource itself for its element, and in each component what the parameter of that name has.
+
+    `code-value-string` has not: its component takes strings, `value-string` the text of a CodeableConcept as well.
+    """
+    assert not isinstance(kept.branches, Truth)
+    if len(kept.branches) != 1 or kept.branches[0].steps != ():
+        return False
+    named = ((own.get(part.target.parameter.code), part) for part in kept.composed)
+    return all(
+        other is not None
+        and not isinstance(other.branches, Truth)
+        and set(other.branches) == set(part.branches)
+        for other, part in named
+    )
 
 
 def _wider(kept: Kept, own: Mapping[str, Kept]) -> Kept | None:
