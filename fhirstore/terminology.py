@@ -9,7 +9,7 @@ stub or fragment would answer what lacks the rest, and look no different.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import reduce
 from typing import Any, TypeVar
@@ -42,6 +42,8 @@ class Terminology:
 
     port: ReadPort
     definitions: Definitions
+    # By address: value sets that include the same others would be read once for each way to them.
+    _read: dict[str, set[Code]] = field(default_factory=dict)
 
     async def settle(self, coded: Coded) -> Condition:
         """`coded` as equalities. Raises InvalidSearch where what it names is not stored, or not understood."""
@@ -71,13 +73,21 @@ class Terminology:
 
     async def codes_of(self, address: str, depth: int = 0) -> set[Code]:
         """The codes of a value set, by its canonical URL (with or without version) or `ValueSet/id`."""
+        if address not in self._read:
+            self._read[address] = await self._codes_of(address, depth)
+        return self._read[address]
+
+    async def _codes_of(self, address: str, depth: int) -> set[Code]:
         if depth > _MOST_NESTED:
             raise InvalidSearch(f"{address[:200]} includes others without end", code="too-costly")
         value_set = _one_of(await self._having("ValueSet", address), "ValueSet", address)
-        expansion = value_set.get("expansion")
+        expansion, compose = value_set.get("expansion"), value_set.get("compose")
         if isinstance(expansion, dict) and "contains" in expansion:
-            return set(_expanded(expansion))
-        compose = value_set.get("compose")
+            if _is_whole(expansion):
+                return set(_expanded(expansion))
+            if not isinstance(compose, dict):
+                said = f"of the expansion of ValueSet {address[:200]} a part is stored"
+                raise InvalidSearch(said, code="incomplete")
         found: set[Code] = set()
         if isinstance(compose, dict):
             for include in _entries(compose, "include", dict):
@@ -90,8 +100,8 @@ class Terminology:
         """`codes` but for `excluded`. A whole system that lacks some of its codes has to be known code by code."""
         for system in {system for system, _ in excluded - codes}:
             if (system, _ALL_CODES) in codes and (system, _ALL_CODES) not in excluded:
-                hierarchy = await self._hierarchy(system)
-                codes = codes - {(system, _ALL_CODES)} | {(system, code) for code in hierarchy}
+                all_of_it = Hierarchy(await self._whole(system))
+                codes = codes - {(system, _ALL_CODES)} | {(system, code) for code in all_of_it}
         return {code for code in codes if not _has(excluded, code)}
 
     async def _included(self, include: Resource, depth: int) -> set[Code]:
@@ -139,6 +149,14 @@ class Terminology:
         return {(system, entry) for entry in related}
 
     async def _hierarchy(self, system: str) -> Hierarchy:
+        """What subsumes what. Raises InvalidSearch where nesting means something else (CodeSystem.hierarchyMeaning)."""
+        meant = await self._whole(system)
+        if (meaning := meant.get("hierarchyMeaning", "is-a")) != "is-a":
+            said = f"the hierarchy of CodeSystem {system[:200]} is {str(meaning)[:40]}, not is-a"
+            raise InvalidSearch(said, code="not-supported")
+        return Hierarchy(meant)
+
+    async def _whole(self, system: str) -> Resource:
         """The code system, of which all has to be stored. Raises InvalidSearch."""
         stored = await self._having("CodeSystem", system)
         # A supplement adds to the codes of another system, and is none itself.
@@ -148,15 +166,15 @@ class Terminology:
             content = str(_latest(found).get("content", "not said"))[:40]
             said = f"CodeSystem {system[:200]} is not stored whole: its content is {content}"
             raise InvalidSearch(said, code="not-found")
-        return Hierarchy(_one_of(complete, "CodeSystem", system))
+        return _one_of(complete, "CodeSystem", system)
 
     async def _having(self, type: str, address: str) -> list[Resource]:
         """The stored resources with a canonical URL, in all versions if none is named."""
         if address.startswith(f"{type}/"):
             filter: dict[str, Any] = {"_id": address.removeprefix(f"{type}/")}
         else:
-            (field,) = fields(type, "url", self.definitions)
-            filter = {field: address.partition("|")[0]}
+            (url,) = fields(type, "url", self.definitions)
+            filter = {url: address.partition("|")[0]}
         filter["deleted"] = {"$exists": False}
         documents = await self.port.find(type, filter, projection=MATCH_FIELDS)
         found = [match_of(type, document).resource for document in documents]
@@ -191,12 +209,24 @@ def _entries(value: Resource, name: str, kind: type[Entry]) -> list[Entry]:
     return [entry for entry in array if isinstance(entry, kind)] if isinstance(array, list) else []
 
 
-def _expanded(container: Resource) -> Iterator[Code]:
+def _is_whole(expansion: Resource) -> bool:
+    """Whether all of an expansion is there, and not one page of it (ValueSet.expansion.total and offset)."""
+    total = expansion.get("total")
+    listed = sum(1 for _ in _contained(expansion))
+    return not expansion.get("offset") and (not isinstance(total, int) or total <= listed)
+
+
+def _contained(container: Resource) -> Iterator[Resource]:
     for entry in _entries(container, "contains", dict):
+        yield entry
+        yield from _contained(entry)
+
+
+def _expanded(expansion: Resource) -> Iterator[Code]:
+    for entry in _contained(expansion):
         system, code = entry.get("system", ""), entry.get("code")
         if isinstance(system, str) and isinstance(code, str) and not entry.get("abstract"):
             yield system, code
-        yield from _expanded(entry)
 
 
 def _escaped(part: str) -> str:
