@@ -499,7 +499,7 @@ def test_where_no_server_is_installed_it_says_what_to_do(place: Place, tmp_path:
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         "HOME": str(tmp_path),
     }
-    command = [str(python), "-m", "fhirstore", "doctor", "--path", str(place.directory)]
+    command = [str(python), "-m", "fhirstore", "migrate", "apply", "--path", str(place.directory)]
     said = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path)
     assert said.returncode == 1
     assert "pip install 'fhirstore-mongodb[embedded]'" in said.stderr

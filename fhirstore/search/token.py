@@ -182,16 +182,20 @@ def _ask(target: Target, modifier: str | None, values: Sequence[str], asking: As
     return either(others)
 
 
-# "The presence of the pipe symbol SHALL NOT be used - only the [parameter]=[code] form is allowed" (spec page search, token).
+# "The presence of the pipe symbol SHALL NOT be used - only the [parameter]=[code] form is allowed" (spec page search, token);
+# further down it names the system of boolean values all the same.
 _WITHOUT_SYSTEM = frozenset({"ContactPoint", "uri", "boolean"})
 
 
 def _check(target: Target, parts: Sequence[str], value: str) -> None:
     """Raise InvalidSearch for what no element that the parameter points at can be: it would find nothing, in silence."""
+    of_booleans = target.fhir_types == {"boolean"}
+    if of_booleans and len(parts) == 2 and unescape(parts[0]) == BOOLEAN_SYSTEM:
+        parts = parts[1:]
     if len(parts) > 1 and target.fhir_types and target.fhir_types <= _WITHOUT_SYSTEM:
         said = f"{target.parameter.code} takes a value without system and |, not {value[:80]!r}"
         raise InvalidSearch(said, code="value")
-    if target.fhir_types == {"boolean"} and parts[0] not in ("true", "false"):
+    if of_booleans and parts[0] not in ("true", "false"):
         said = f"{target.parameter.code} is true or false, not {value[:80]!r}"
         raise InvalidSearch(said, code="value")
 

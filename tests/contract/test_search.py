@@ -105,7 +105,8 @@ RESOURCES: list[dict[str, Any]] = [
     {"resourceType": "Bundle", "id": "b1", "type": "document", "timestamp": "2020-01-01T00:00:00Z",
      "identifier": {"system": "urn:b", "value": "1"},
      "entry": [{"fullUrl": "urn:uuid:6d2d0c6e-1f4e-4a52-8c2c-2b2f5d7a0001", "resource":
-                {"resourceType": "Basic", "id": "x", "code": {"text": "x"}}}]},
+                {"resourceType": "Composition", "id": "x", "status": "final", "type": {"text": "x"}, "date": "2020",
+                 "author": [{"display": "x"}], "title": "x"}}]},
 ]  # fmt: skip
 del RESOURCES[11]["valueString"]
 
@@ -382,8 +383,8 @@ CASES: list[tuple[str, str, str]] = [
     ("Observation", "_lastUpdated=gt2020&code=hr", "v1"),
     ("Observation", "_lastUpdated=lt2020", ""),
     ("Bundle", "identifier=urn:b|1", "b1"),
-    ("Bundle", "composition=Basic/x", "b1"),
-    ("Bundle", "composition=http://base.test/fhir/Basic/x", "b1"),
+    ("Bundle", "composition=Composition/x", "b1"),
+    ("Bundle", "composition=http://base.test/fhir/Composition/x", "b1"),
 ]  # fmt: skip
 
 
