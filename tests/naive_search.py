@@ -551,7 +551,14 @@ class Naive:
             updated = resource.get("meta", {}).get("lastUpdated")
             return [] if updated is None else [Found(updated, "instant")]
         type = resource["resourceType"]
-        return _elements(self.parameter(resource, code).expression, type, resource, resource)
+        parameter = self.parameter(resource, code)
+        found = _elements(parameter.expression, type, resource, resource)
+        # The first of a bundle is its `composition` or its `message` by its type: the definitions name one target for each.
+        return [
+            one
+            for one in found
+            if one.type != "Resource" or one.value.get("resourceType") in parameter.targets
+        ]
 
     def _address(self, resource: Resource) -> str | None:
         """What others refer to a resource by; a contained one is nobody's but its container's (spec page references,
