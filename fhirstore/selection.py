@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
 
 from fhirstore.documents import MATCH_FIELDS, match_of
 from fhirstore.errors import BadRequest
 from fhirstore.opened import Opened
+from fhirstore.search.query_string import pairs
 from fhirstore.versions import Version
 
 # The most that is held at once; resources may have megabytes.
@@ -48,7 +48,7 @@ def parse(address: str) -> Selection:
 
 def of_whole(address: str) -> Selection:
     """The same for what is to be said of whole resources, all that are found. Raises BadRequest for a search of less."""
-    for name, value in parse_qsl(address.partition("?")[2], keep_blank_values=True):
+    for name, value in pairs(address.partition("?")[2]):
         if name in _PARTS or (name == "_count" and not value.strip("0")):
             raise BadRequest(
                 f"{name} is for answers in pages: here all that is found is taken, whole"

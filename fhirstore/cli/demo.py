@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from fhirstore.cli.options import port_option
 from fhirstore.demo import Demo
 
 
@@ -17,13 +18,7 @@ from fhirstore.demo import Demo
     type=click.IntRange(0),
     help="How many sample patients.",
 )
-@click.option(
-    "--port",
-    default=8080,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    help="Where the server answers.",
-)
+@port_option("Where the server answers.")
 @click.option(
     "--directory",
     default=Path("demo-data"),

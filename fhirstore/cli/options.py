@@ -36,6 +36,13 @@ def database_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_settings
 
 
+def port_option(help: str) -> Callable[..., Any]:
+    """Where a command's server listens."""
+    return click.option(
+        "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help=help
+    )
+
+
 def existing_database_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The same for a command that reads: a directory without a store is refused, where others would begin one."""
 

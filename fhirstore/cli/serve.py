@@ -6,20 +6,14 @@ from typing import Literal, cast
 
 import click
 
-from fhirstore.cli.options import database_options
+from fhirstore.cli.options import database_options, port_option
 from fhirstore.settings import Settings
 
 _MEBIBYTE = 1024 * 1024
 
 
 @click.command()
-@click.option(
-    "--port",
-    default=8080,
-    show_default=True,
-    type=click.IntRange(0, 65535),
-    help="0 takes a free one.",
-)
+@port_option("0 takes a free one.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--base-url",
