@@ -42,8 +42,10 @@ class Terminology:
 
     port: ReadPort
     definitions: Definitions
-    # By address: value sets that include the same others would be read once for each way to them.
+    # By address: value sets that include the same others would be read once for each way to them, and a code system once
+    # for each filter on it.
     _read: dict[str, set[Code]] = field(default_factory=dict)
+    _systems: dict[str, Resource] = field(default_factory=dict)
 
     async def settle(self, coded: Coded) -> Condition:
         """`coded` as equalities. Raises InvalidSearch where what it names is not stored, or not understood."""
@@ -158,6 +160,11 @@ class Terminology:
 
     async def _whole(self, system: str) -> Resource:
         """The code system, of which all has to be stored. Raises InvalidSearch."""
+        if system not in self._systems:
+            self._systems[system] = await self._stored_whole(system)
+        return self._systems[system]
+
+    async def _stored_whole(self, system: str) -> Resource:
         stored = await self._having("CodeSystem", system)
         # A supplement adds to the codes of another system, and is none itself.
         found = [one for one in stored if one.get("content") != "supplement"]
